@@ -1,0 +1,294 @@
+//! Candidates: the server command lines that a plan's search space stands for.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::flags::{self, FlagMap};
+use crate::framework::{Framework, ModelArgument};
+use crate::plan::{FrameworkPlan, Plan};
+
+/// One framework with one set of flags.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Whose server it is.
+    pub framework: Framework,
+    /// Stable across machines and versions, and readable: `vllm-max-num-seqs-64-1a2b3c4d`.
+    pub candidate_id: String,
+    /// The flags, in the order of the plan.
+    pub flags: FlagMap,
+    /// The command line, without what the launcher adds (host, port, served name, telemetry).
+    pub argv: Vec<String>,
+    /// `argv` quoted for a shell, for people to copy.
+    pub command: String,
+    /// Whether it is the base flags alone.
+    pub baseline: bool,
+}
+
+/// A value of the search space that no generated candidate holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UntriedValue {
+    /// Whose knob it is.
+    pub framework: Framework,
+    /// The knob.
+    pub knob: String,
+    /// The value.
+    pub value: Value,
+}
+
+/// The candidates of one framework.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateSet {
+    /// Baseline first, then in product order.
+    pub candidates: Vec<Candidate>,
+    /// How many there would be without the limit; `None` when the product is too large to count.
+    pub without_limit: Option<u64>,
+    /// The values that the limit leaves untried.
+    pub untried: Vec<UntriedValue>,
+}
+
+/// Combinations that are looked at before the search for further distinct candidates ends.
+const MAX_COMBINATIONS: u64 = 100_000;
+
+/// A server command that cannot be split into words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server command `{0}` has an unclosed quote or is empty")]
+pub struct BadServerCommand(pub String);
+
+/// Generates the candidates of one framework: the base flags alone, then the cartesian product of the search space in
+/// key order, last key fastest, each laid over the base. Equal flag maps and equal command lines are dropped; the
+/// baseline counts towards the limit.
+pub fn generate(plan: &Plan, framework: Framework, part: &FrameworkPlan) -> Result<CandidateSet, BadServerCommand> {
+    let limit = plan.search.max_candidates_per_framework.max(1) as usize;
+    let command = shlex::split(&part.server_command)
+        .filter(|words| !words.is_empty())
+        .ok_or_else(|| BadServerCommand(part.server_command.clone()))?;
+    let space: Vec<(&String, &Vec<Value>)> =
+        part.search_space.iter().filter(|(_, values)| !values.is_empty()).collect();
+    let negatable: HashSet<&str> = space
+        .iter()
+        .filter(|(name, values)| {
+            values.contains(&Value::Bool(false)) && framework.knob(name).is_some_and(|knob| knob.negatable)
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+
+    let mut seen_argv = HashSet::new();
+    let mut candidates = Vec::new();
+    let mut distinct: u64 = 0;
+    let mut push = |flags: FlagMap, baseline: bool| {
+        let argv = argv(plan, framework, part, &command, &flags, &negatable, baseline);
+        if !seen_argv.insert(argv.clone()) {
+            return;
+        }
+        distinct += 1;
+        if candidates.len() < limit {
+            let candidate_id = candidate_id(framework, &part.base_server_flags, &flags, baseline);
+            let command = flags::shell_join(&argv);
+            candidates.push(Candidate { framework, candidate_id, flags, argv, command, baseline });
+        }
+    };
+
+    push(part.base_server_flags.clone(), true);
+    let combinations = space.iter().try_fold(1u64, |product, (_, values)| product.checked_mul(values.len() as u64));
+    let looked_at = combinations.unwrap_or(u64::MAX).min(MAX_COMBINATIONS);
+    if !space.is_empty() {
+        for index in 0..looked_at {
+            push(combination(&part.base_server_flags, &space, index), false);
+        }
+    }
+    let without_limit = combinations.filter(|&count| count <= MAX_COMBINATIONS).map(|_| distinct);
+    let untried = untried(framework, &space, &candidates);
+    Ok(CandidateSet { candidates, without_limit, untried })
+}
+
+/// The `index`-th combination of the product, last key fastest.
+fn combination(base: &FlagMap, space: &[(&String, &Vec<Value>)], index: u64) -> FlagMap {
+    let mut flags = base.clone();
+    let mut picks = Vec::with_capacity(space.len());
+    let mut rest = index;
+    for (name, values) in space.iter().rev() {
+        let count = values.len() as u64;
+        picks.push((*name, &values[(rest % count) as usize]));
+        rest /= count;
+    }
+    for (name, value) in picks.into_iter().rev() {
+        flags.insert(name.clone(), value.clone());
+    }
+    flags
+}
+
+fn argv(
+    plan: &Plan,
+    framework: Framework,
+    part: &FrameworkPlan,
+    command: &[String],
+    flags: &FlagMap,
+    negatable: &HashSet<&str>,
+    baseline: bool,
+) -> Vec<String> {
+    let spec = framework.spec();
+    let mut argv = command.to_vec();
+    match spec.model_argument {
+        ModelArgument::Positional => argv.push(plan.model_location(framework, part).to_owned()),
+        ModelArgument::Flag(flag) if !flags.contains_key(flag) => {
+            argv.push(flags::spell(flag, spec.spelling));
+            argv.push(plan.model_location(framework, part).to_owned());
+        }
+        ModelArgument::Flag(_) => {}
+    }
+    for (name, value) in flags {
+        if *value == Value::Bool(false) && !baseline && negatable.contains(name.as_str()) {
+            argv.push(flags::spell_negated(name, spec.spelling));
+        } else {
+            argv.extend(flags::render_flag(name, value, spec.spelling));
+        }
+    }
+    argv
+}
+
+/// Longest readable part of an id, in characters; the fingerprint behind it keeps ids distinct.
+const MAX_SLUG: usize = 72;
+
+fn candidate_id(framework: Framework, base: &FlagMap, flags: &FlagMap, baseline: bool) -> String {
+    let changed = flags.iter().filter(|(name, value)| base.get(*name) != Some(value));
+    let text: String = changed.map(|(name, value)| format!("{name}-{} ", flags::word(value))).collect();
+    let mut slug = String::new();
+    for c in text.trim_end().chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() || c == '.' => slug.push(c.to_ascii_lowercase()),
+            _ if !slug.ends_with('-') => slug.push('-'),
+            _ => {}
+        }
+    }
+    slug.truncate(MAX_SLUG);
+    let slug = slug.trim_matches('-');
+    // A combination can repeat the base's values and still differ in its command line (`--no-x`).
+    let slug = match (baseline, slug.is_empty()) {
+        (true, _) => "baseline",
+        (false, true) => "same-as-base",
+        (false, false) => slug,
+    };
+    format!("{}-{slug}-{}", framework.id(), flags::fingerprint(flags))
+}
+
+fn untried(framework: Framework, space: &[(&String, &Vec<Value>)], candidates: &[Candidate]) -> Vec<UntriedValue> {
+    let mut untried = Vec::new();
+    for (knob, values) in space {
+        for value in *values {
+            if !candidates.iter().any(|candidate| candidate.flags.get(*knob) == Some(value)) {
+                untried.push(UntriedValue { framework, knob: (*knob).clone(), value: value.clone() });
+            }
+        }
+    }
+    untried
+}
+
+/// The candidates of every framework of the plan, in the plan's order.
+pub fn generate_all(plan: &Plan) -> Result<Vec<CandidateSet>, BadServerCommand> {
+    plan.frameworks.iter().map(|(&framework, part)| generate(plan, framework, part)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::*;
+    use crate::sla::Sla;
+
+    fn plan(limit: u32) -> Plan {
+        Plan {
+            source_kind: "podium".into(),
+            model: Model { name: "org/model".into(), tokenizer: None, precision: None, quantization: None },
+            hardware: Hardware { gpu_model: None, gpu_count: 1, multi_node: false },
+            dataset: Dataset { kind: "random".into(), path: None, num_prompts: 80, seed: 0, scenarios: vec![] },
+            benchmark: Benchmark {
+                endpoint: Endpoint::Completions,
+                max_concurrency: vec![None],
+                request_rates: vec![],
+                qps: None,
+                load_matrix: LoadMatrix::FirstCap,
+                extra_request_body: Default::default(),
+                warmup_requests: 1,
+                request_timeout_s: 60.0,
+                startup_timeout_s: 60.0,
+            },
+            sla: Sla::default(),
+            search: Search { tier: 2, max_candidates_per_framework: limit },
+            frameworks: IndexMap::new(),
+        }
+    }
+
+    fn part(base: Value, space: Value) -> FrameworkPlan {
+        FrameworkPlan {
+            server_command: "vllm serve".into(),
+            model_path: None,
+            base_server_flags: serde_json::from_value(base).unwrap(),
+            search_space: serde_json::from_value(space).unwrap(),
+            backend_policy: None,
+        }
+    }
+
+    #[test]
+    fn the_product_runs_last_key_fastest_over_the_base() {
+        let part = part(json!({"a": 1, "s": false}), json!({"b": [1, 2], "a": [1, 3]}));
+        let set = generate(&plan(10), Framework::Vllm, &part).unwrap();
+        let commands: Vec<_> = set.candidates.iter().map(|c| c.command.as_str()).collect();
+        assert_eq!(
+            commands,
+            [
+                "vllm serve org/model --a 1",
+                "vllm serve org/model --a 1 --b 1",
+                "vllm serve org/model --a 3 --b 1",
+                "vllm serve org/model --a 1 --b 2",
+                "vllm serve org/model --a 3 --b 2",
+            ]
+        );
+        assert!(set.candidates[0].candidate_id.starts_with("vllm-baseline-"));
+        assert!(set.candidates[2].candidate_id.starts_with("vllm-a-3-b-1-"), "{}", set.candidates[2].candidate_id);
+        assert_eq!(set.without_limit, Some(5));
+        assert_eq!(set.untried, []);
+    }
+
+    #[test]
+    fn the_limit_names_what_it_leaves_untried() {
+        let set = generate(&plan(2), Framework::Vllm, &part(json!({}), json!({"b": [1, 2, 3]}))).unwrap();
+        assert_eq!(set.candidates.len(), 2);
+        assert_eq!(set.without_limit, Some(4));
+        let values: Vec<_> = set.untried.iter().map(|u| u.value.clone()).collect();
+        assert_eq!(values, [json!(2), json!(3)]);
+    }
+
+    #[test]
+    fn llama_cpp_gets_its_model_as_a_flag() {
+        let mut part = part(json!({"parallel": 2}), json!({}));
+        part.server_command = "llama-server".into();
+        part.model_path = Some("tiny model.gguf".into());
+        let set = generate(&plan(2), Framework::LlamaCpp, &part).unwrap();
+        assert_eq!(set.candidates[0].command, "llama-server --model 'tiny model.gguf' --parallel 2");
+    }
+
+    proptest! {
+        #[test]
+        fn baseline_first_no_duplicates_bounded_deterministic(
+            base in prop::collection::btree_map("[a-d]", 0..3i64, 0..4),
+            space in prop::collection::btree_map("[a-d]", prop::collection::vec(0..3i64, 0..4), 0..4),
+            limit in 1..12u32,
+        ) {
+            let part = part(json!(base), json!(space));
+            let set = generate(&plan(limit), Framework::Vllm, &part).unwrap();
+            prop_assert!(set.candidates[0].baseline);
+            prop_assert!(set.candidates.iter().skip(1).all(|c| !c.baseline));
+            prop_assert!(set.candidates.len() <= limit as usize);
+            let ids: HashSet<_> = set.candidates.iter().map(|c| &c.candidate_id).collect();
+            prop_assert_eq!(ids.len(), set.candidates.len());
+            let commands: HashSet<_> = set.candidates.iter().map(|c| &c.command).collect();
+            prop_assert_eq!(commands.len(), set.candidates.len());
+            prop_assert_eq!(&generate(&plan(limit), Framework::Vllm, &part).unwrap(), &set);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What a serving benchmark is, exactly: frameworks and their knobs, plans, candidates, load points,
+//! metrics, validity, result rows, ranking and the report model.
+//!
+//! Everything here is a pure value or a pure function; the crate builds for the browser as well.
+
+pub mod framework;
+pub mod knobs;
+
+pub mod flags;
+
+pub mod plan;
+
+pub mod sla;
+
+pub mod load;
+
+pub mod candidate;
+
+pub mod stats;
+
+pub mod measure;
+
+pub mod validity;
+
+pub mod status;
+
+pub mod qps_search;
