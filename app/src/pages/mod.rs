@@ -1,0 +1,11 @@
+//! One page per file, rendered on the server.
+
+mod home;
+mod hosts;
+mod new_plan;
+mod not_found;
+
+pub use home::HomePage;
+pub use hosts::HostsPage;
+pub use new_plan::NewPlanPage;
+pub use not_found::NotFoundPage;

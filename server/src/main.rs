@@ -1,0 +1,23 @@
+//! The `podium` binary.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use podium_server::cli::Cli;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Standard output belongs to the commands' results.
+    let filter = EnvFilter::try_from_env("PODIUM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    match cli.run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("podium: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A server from its settings to its end.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::guard::AllowedHosts;
+use crate::router::router;
+use crate::settings::Settings;
+use crate::site::{Site, SiteError};
+
+/// The server cannot start, or broke down.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Accounts do not exist yet, so nobody else may reach the server.
+    #[error(
+        "--listen {0} would let other machines in, and podium has no accounts yet to tell who may do what; listen on a \
+         loopback address such as 127.0.0.1:8080 and reach it from elsewhere through an SSH tunnel"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address is not free or not this machine's.
+    #[error("cannot listen on {address}: {source}; choose another port with --listen, or stop what uses this one")]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is nothing to show.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// The listening socket failed while serving.
+    #[error("the server stopped because its socket failed: {0}")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A server that is bound to its address and ready to run.
+#[derive(Debug)]
+pub struct Application {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Application {
+    /// Checks the settings and binds the address; requests wait until [`run_until_stopped`](Self::run_until_stopped).
+    ///
+    /// # Errors
+    /// When the address is not loopback or not free, or no site is found.
+    pub async fn build(settings: &Settings) -> Result<Self, StartError> {
+        if !settings.listen.ip().is_loopback() {
+            return Err(StartError::NotLoopback(settings.listen));
+        }
+        let site = Site::find(settings.site_dir.as_deref())?;
+        let bind_error = |source| StartError::Bind { address: settings.listen, source };
+        let listener = TcpListener::bind(settings.listen).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+        let router = router(&site, AllowedHosts::loopback(address.port()));
+        Ok(Self { listener, address, router })
+    }
+
+    /// The address it is bound to.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port it is bound to: the one that was found free where the settings said 0.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Serves until `stop` is cancelled, then lets the requests that are under way finish.
+    ///
+    /// # Errors
+    /// When the listening socket fails.
+    pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), StartError> {
+        axum::serve(self.listener, self.router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+            .map_err(StartError::Serve)
+    }
+}
