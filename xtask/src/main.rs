@@ -1,0 +1,66 @@
+//! The build tasks: `cargo xtask <task>`.
+//!
+//! `make test` and `make demo` come here after `scripts/bootstrap.sh` has seen to a Rust toolchain. Everything else
+//! that a task needs it gets itself, and says so.
+
+mod apt;
+mod paths;
+mod process;
+mod site;
+mod steps;
+mod style;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::paths::Paths;
+
+/// Build tasks of Podium
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build what the browser loads, into `<target>/site`
+    Site,
+    /// Formatting, both clippy runs, query cache, unused dependencies, licences
+    Check,
+    /// Every check and every test
+    Test,
+    /// Build in release and run the demo
+    Demo,
+    /// Get a compiler for the browser code, and say which one it is
+    WasmSetup,
+    /// Write `.sqlx/` from the queries and the migrations
+    SqlxPrepare,
+    /// The browser tests alone, on a debug build
+    Browser,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments.task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything passed; an error is a task that could not go on.
+fn run(task: &Task) -> Result<bool> {
+    let paths = Paths::find()?;
+    match task {
+        Task::Site => site::run(&paths),
+        _ => wasm::run(&paths),
+    }
+}

@@ -1,0 +1,231 @@
+//! A compiler for the browser code (`wasm32-unknown-unknown`).
+//!
+//! Rust's own way is one command of rustup. Where that download cannot be had, Debian's security suite carries a
+//! current compiler together with the source of its standard library: that library is built for the browser once,
+//! into a private sysroot, after which the project's own builds are ordinary.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::paths::Paths;
+use crate::process::{capture, cargo, cargo_at, on_path, succeed};
+use crate::steps::Steps;
+use crate::apt;
+
+/// The target's name.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What to do when there is no compiler.
+pub const ADVICE: &str = "give the machine a Rust standard library for wasm32: `rustup target add \
+     wasm32-unknown-unknown`, or on Debian 12 `apt-get install rustc-web cargo-web rust-web-src rust-web-clippy`";
+
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+
+/// How the browser code is compiled here.
+#[derive(Clone, Debug)]
+pub enum WasmToolchain {
+    /// The compiler that also builds the host has the target.
+    Installed,
+    /// Debian's compiler with a sysroot of our own.
+    Debian {
+        /// Holds `lib/rustlib/wasm32-unknown-unknown/lib`.
+        sysroot: PathBuf,
+        /// An `lld` that links WebAssembly.
+        linker: PathBuf,
+    },
+}
+
+impl WasmToolchain {
+    /// A cargo for the browser target; add the subcommand's words. `--target` is set by environment.
+    #[must_use]
+    pub fn cargo(&self, paths: &Paths) -> Command {
+        let mut command = match self {
+            Self::Installed => cargo(paths),
+            Self::Debian { sysroot, linker } => {
+                let mut command = cargo_at(Path::new(DEBIAN_CARGO), paths);
+                command
+                    .env("RUSTC", DEBIAN_RUSTC)
+                    // Its `cargo clippy` takes the driver beside it, and rustup's must not come before.
+                    .env("PATH", path_with_debian_first())
+                    .env_remove("RUSTUP_TOOLCHAIN")
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+                    .env(
+                        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+                        format!("--sysroot={}", sysroot.display()),
+                    );
+                command
+            }
+        };
+        command.env("CARGO_BUILD_TARGET", TARGET);
+        command
+    }
+}
+
+fn path_with_debian_first() -> std::ffi::OsString {
+    let mut path = std::ffi::OsString::from("/usr/bin");
+    if let Some(rest) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(rest);
+    }
+    path
+}
+
+/// `cargo xtask wasm-setup`.
+///
+/// # Errors
+/// Never by itself: what fails is printed as a step.
+pub fn run(paths: &Paths) -> Result<bool> {
+    let mut steps = Steps::new(1);
+    steps.run("compiler for the browser code", ADVICE, || set_up(paths).map(|(_, remark)| remark));
+    Ok(steps.finish())
+}
+
+/// Finds or makes a compiler; says which it took.
+///
+/// # Errors
+/// When neither rustup nor Debian gives one.
+pub fn set_up(paths: &Paths) -> Result<(WasmToolchain, String)> {
+    if target_is_installed()? {
+        return Ok((WasmToolchain::Installed, "the host's compiler has the target".to_owned()));
+    }
+    if let Some(sysroot) = finished_sysroot(paths)? {
+        let linker = linker()?;
+        return Ok((WasmToolchain::Debian { sysroot, linker }, "Debian's compiler, sysroot from the cache".to_owned()));
+    }
+    let rustup_words = match add_by_rustup()? {
+        None => return Ok((WasmToolchain::Installed, "the target was added by rustup".to_owned())),
+        Some(words) => words,
+    };
+    apt::ensure(&DEBIAN_PACKAGES).with_context(|| format!("{rustup_words}; and Debian's packages cannot be had"))?;
+    let linker = linker()?;
+    let sysroot = build_sysroot(paths, &linker)?;
+    let remark = format!("{rustup_words}, so Debian's compiler and a sysroot built with it");
+    Ok((WasmToolchain::Debian { sysroot, linker }, remark))
+}
+
+/// Whether `rustc` on PATH has the target's standard library.
+fn target_is_installed() -> Result<bool> {
+    let libdir = succeed(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
+    let Ok(entries) = fs::read_dir(libdir.stdout.trim()) else { return Ok(false) };
+    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
+}
+
+/// Asks rustup for the target. `None` when it is there now, else the reason in a few words.
+fn add_by_rustup() -> Result<Option<String>> {
+    if on_path("rustup").is_none() {
+        return Ok(Some("there is no rustup".to_owned()));
+    }
+    let added = capture(Command::new("rustup").args(["target", "add", TARGET]))?;
+    if added.success && target_is_installed()? {
+        return Ok(None);
+    }
+    Ok(Some("rustup cannot get the target".to_owned()))
+}
+
+/// A linker for WebAssembly: rustup's toolchains hold one; else Debian's, of the compiler's own LLVM version.
+fn linker() -> Result<PathBuf> {
+    if let Some(rust_lld) = linker_of_rustup() {
+        return Ok(rust_lld);
+    }
+    let version = succeed(Command::new(DEBIAN_RUSTC).arg("-vV"))?;
+    let llvm_major = version
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("LLVM version: "))
+        .and_then(|version| version.split('.').next())
+        .with_context(|| format!("{DEBIAN_RUSTC} -vV does not name its LLVM version"))?;
+    apt::ensure(&[format!("lld-{llvm_major}").as_str()])?;
+    Ok(PathBuf::from(format!("/usr/bin/wasm-ld-{llvm_major}")))
+}
+
+fn linker_of_rustup() -> Option<PathBuf> {
+    on_path("rustup")?;
+    let sysroot = capture(Command::new("rustc").args(["--print", "sysroot"])).ok()?;
+    let libraries = Path::new(sysroot.stdout.trim()).join("lib/rustlib");
+    let hosts = fs::read_dir(libraries).ok()?;
+    hosts.flatten().map(|host| host.path().join("bin/rust-lld")).find(|lld| lld.is_file())
+}
+
+/// The sysroot's folder names the compiler, so that another compiler gets another one.
+fn sysroot_folder(paths: &Paths) -> Result<PathBuf> {
+    let version = succeed(Command::new(DEBIAN_RUSTC).arg("--version"))?;
+    let number = version.stdout.split_whitespace().nth(1).context("rustc --version names no version")?.to_owned();
+    Ok(paths.cache.join("wasm-sysroot").join(number))
+}
+
+fn finished_sysroot(paths: &Paths) -> Result<Option<PathBuf>> {
+    if !Path::new(DEBIAN_RUSTC).is_file() || !Path::new(DEBIAN_CARGO).is_file() {
+        return Ok(None);
+    }
+    let folder = sysroot_folder(paths)?;
+    Ok(library_folder(&folder).is_dir().then_some(folder))
+}
+
+fn library_folder(sysroot: &Path) -> PathBuf {
+    sysroot.join("lib/rustlib").join(TARGET).join("lib")
+}
+
+/// Builds Rust's standard library for the browser and puts it where a compiler looks for it.
+fn build_sysroot(paths: &Paths, linker: &Path) -> Result<PathBuf> {
+    let folder = sysroot_folder(paths)?;
+    fs::create_dir_all(&paths.cache).with_context(|| format!("cannot make {}", paths.cache.display()))?;
+    let work = tempfile::tempdir_in(&paths.cache)?;
+    fs::create_dir(work.path().join("src"))?;
+    fs::write(work.path().join("src/lib.rs"), "#![no_std]\n")?;
+    fs::write(work.path().join("Cargo.toml"), EMPTY_PACKAGE)?;
+    let target = work.path().join("target");
+
+    succeed(
+        Command::new(DEBIAN_CARGO)
+            .current_dir(work.path())
+            .env("RUSTC", DEBIAN_RUSTC)
+            // The one place where an unstable flag is used: it is how the library is built from source.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_DIR", &target)
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+            // The site links with full LTO, for which every library must carry its bitcode.
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Cembed-bitcode=yes")
+            .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET]),
+    )
+    .context("Debian's compiler could not build the standard library")?;
+
+    // Filled under another name and moved at once: a folder of that name is always complete.
+    let staged = work.path().join("sysroot");
+    fs::create_dir_all(library_folder(&staged))?;
+    let built = target.join(TARGET).join("release/deps");
+    for entry in fs::read_dir(&built).with_context(|| format!("cannot read {}", built.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_library = Path::new(&name).extension().is_some_and(|extension| extension == "rlib");
+        if is_library && !name.to_string_lossy().starts_with("libempty-") {
+            fs::copy(entry.path(), library_folder(&staged).join(&name))?;
+        }
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    if folder.exists() {
+        bail!("{} is there but holds no library; remove it and try again", folder.display());
+    }
+    fs::rename(&staged, &folder).with_context(|| format!("cannot move the sysroot to {}", folder.display()))?;
+    Ok(folder)
+}
+
+const EMPTY_PACKAGE: &str = r#"[package]
+name = "empty"
+version = "0.0.0"
+edition = "2024"
+
+[workspace]
+
+[profile.release]
+opt-level = "z"
+codegen-units = 1
+panic = "abort"
+strip = "debuginfo"
+"#;
