@@ -10,6 +10,8 @@ pub mod flags;
 
 pub mod plan;
 
+pub mod form;
+
 pub mod sla;
 
 pub mod load;

@@ -1,6 +1,7 @@
 //! The knobs of every framework: one table that makes the form, the validation, the simulator's
 //! command line and the documentation.
 
+mod known;
 mod llama_cpp;
 mod sglang;
 mod tensorrt_llm;
