@@ -1,1 +1,23 @@
-//! workload
+//! What is sent to a server, and when: datasets, prompts, request bodies and arrival schedules.
+//!
+//! Everything follows from a [`WorkloadSpec`] and a [`Schedule`]'s inputs alone, so every framework and every
+//! candidate meets the same prompts at the same times, and [`Workload::prompt_set_hash`] proves it. The seed of one
+//! measurement is the plan's seed together with a key that names scenario, load and repeat ([`measurement_key`]): two
+//! measurements never share prompts, so none of them finds the other's prompts in a prefix cache.
+
+mod body;
+mod build;
+mod error;
+mod file;
+mod random;
+mod rng;
+mod schedule;
+mod spec;
+
+pub use build::{PreparedRequest, Workload, build};
+pub use error::Error;
+pub use file::{CanonicalRequest, Prompt, parse_rows, read_rows};
+pub use random::{TextCalibration, token_id_range};
+pub use rng::Rng;
+pub use schedule::{Arrivals, Schedule};
+pub use spec::{DatasetSpec, PromptForm, WorkloadSpec, measurement_key};

@@ -1,0 +1,62 @@
+//! Why a workload cannot be built.
+
+use std::path::PathBuf;
+
+use podium_domain::plan::Endpoint;
+
+/// Why a workload or a schedule cannot be built. Each text says what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request file cannot be read.
+    #[error("cannot read the request file {}: check that it exists and may be read", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A line of the request file is not a canonical request.
+    #[error(
+        "line {line} of the request file is not a request: {detail}; each line holds \
+         {{\"prompt\": \"text\" or [chat messages], \"output_len\": N}}"
+    )]
+    BadRow {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The request file holds no request.
+    #[error("the request file holds no request; put one JSON object on each line")]
+    NoRows,
+    /// Chat messages were to be sent to the completions endpoint.
+    #[error(
+        "request {row} of the file holds chat messages, which {} does not take; use the endpoint {} instead",
+        Endpoint::Completions.path(),
+        Endpoint::ChatCompletions.path()
+    )]
+    ChatOnCompletions {
+        /// Counted from 1.
+        row: usize,
+    },
+    /// Token ids were to be sent to the chat endpoint.
+    #[error(
+        "prompts of token ids cannot be sent to {}; use the endpoint {} or the prompt form `text`",
+        Endpoint::ChatCompletions.path(),
+        Endpoint::Completions.path()
+    )]
+    TokenIdsOnChat,
+    /// A number of the workload or of the load makes no sense.
+    #[error("`{field}` is {value}: it must be {expected}")]
+    OutOfRange {
+        /// The field's name.
+        field: &'static str,
+        /// What it held.
+        value: String,
+        /// What it may hold.
+        expected: &'static str,
+    },
+    /// A request body could not be written as JSON.
+    #[error("cannot write a request body as JSON")]
+    Body(#[source] serde_json::Error),
+}
