@@ -4,11 +4,20 @@
 //! that a task needs it gets itself, and says so.
 
 mod apt;
+mod browser;
+mod checks;
+mod demo;
+mod dependencies;
+mod licences;
+mod metadata;
 mod paths;
 mod process;
 mod site;
+mod sqlx;
 mod steps;
 mod style;
+mod tally;
+mod test_task;
 mod wasm;
 
 use std::process::ExitCode;
@@ -61,6 +70,11 @@ fn run(task: &Task) -> Result<bool> {
     let paths = Paths::find()?;
     match task {
         Task::Site => site::run(&paths),
-        _ => wasm::run(&paths),
+        Task::Check => checks::run(&paths),
+        Task::Test => test_task::run(&paths),
+        Task::Demo => demo::run(&paths),
+        Task::WasmSetup => wasm::run(&paths),
+        Task::SqlxPrepare => sqlx::run_prepare(&paths),
+        Task::Browser => browser::run(&paths),
     }
 }

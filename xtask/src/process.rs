@@ -83,7 +83,8 @@ pub fn cargo_at(program: &Path, paths: &Paths) -> Command {
         // Cargo sets these for xtask itself; to a build they would look like changed input. Leptos' macros read
         // LEPTOS_* while compiling, so a stray one changes the file names that the pages ask for.
         let name_text = name.to_string_lossy();
-        if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("LEPTOS_") || name_text == "CARGO_MANIFEST_DIR" {
+        if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("LEPTOS_") || name_text == "CARGO_MANIFEST_DIR"
+        {
             command.env_remove(&name);
         }
     }

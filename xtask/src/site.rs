@@ -80,12 +80,7 @@ pub fn build(paths: &Paths, toolchain: &WasmToolchain) -> Result<String> {
             kilobytes(BUDGET_GZIP_BYTES)
         );
     }
-    Ok(format!(
-        "{:.1} kB gzip of {:.0} kB ({})",
-        kilobytes(gzip_total),
-        kilobytes(BUDGET_GZIP_BYTES),
-        sizes.join(", ")
-    ))
+    Ok(format!("{:.1} kB gzip of {:.0} kB ({})", kilobytes(gzip_total), kilobytes(BUDGET_GZIP_BYTES), sizes.join(", ")))
 }
 
 fn compile(paths: &Paths, toolchain: &WasmToolchain) -> Result<PathBuf> {

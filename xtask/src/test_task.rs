@@ -1,1 +1,93 @@
-//! placeholder
+//! `cargo xtask test`: every check and every test, with the counts at the end.
+
+use std::fs::{self, File};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::paths::Paths;
+use crate::process::{cargo, display};
+use crate::steps::Steps;
+use crate::tally::{Counts, Tally};
+use crate::{apt, browser, checks, site};
+
+/// What the tests run against.
+const PACKAGES: [&str; 3] = ["postgresql", "postgresql-client", "python3-venv"];
+
+/// The whole gate, the same on a developer's machine and elsewhere.
+///
+/// # Errors
+/// Never by itself: what fails is printed as a step.
+pub fn run(paths: &Paths) -> Result<bool> {
+    let mut steps = Steps::new(1 + checks::COUNT + 5);
+    let mut tally = Tally::default();
+
+    let have_packages = steps.run("system packages", "install them by hand, then run `make test` again", || {
+        let installed = apt::ensure(&PACKAGES)?;
+        Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(" ")) })
+    });
+    let toolchain = checks::all(paths, &mut steps);
+
+    steps.run("binaries", "mend what the compiler names", || browser::build_binary(paths));
+    let advice = "read the failed tests' words above; `cargo test -p <crate> <name>` repeats one";
+    steps.run("tests", advice, || {
+        test(paths, "tests", &["test", "--workspace", "--all-targets", "--no-fail-fast"], &mut tally)
+    });
+    steps.run("documentation tests", advice, || {
+        test(paths, "doc-tests", &["test", "--workspace", "--doc", "--no-fail-fast"], &mut tally)
+    });
+    let site_advice = site::ADVICE;
+    steps.run("site", site_advice, || match &toolchain {
+        Some(toolchain) => site::build(paths, toolchain),
+        None => bail!("there is no compiler for the browser code, see above"),
+    });
+    steps.run("browser tests", browser::ADVICE, || browser::test(paths, &mut tally));
+
+    let steps_passed = steps.finish();
+    // A step that fails without a failed test (a lint, a build) must not leave a count that looks clean.
+    if !steps_passed && tally.total().failed == 0 {
+        tally.add("steps", Counts { failed: steps.failed().len() as u64, ..Counts::default() });
+    }
+    // A test may be skipped for a component that cannot be had, never silently for another reason.
+    let skipped = tally.total().skipped;
+    if skipped > 0 && have_packages {
+        println!("{skipped} tests were skipped though everything they need is here: that counts as a failure");
+    }
+    println!("\n{}", tally.table());
+    Ok(steps_passed && (skipped == 0 || !have_packages))
+}
+
+/// Runs a `cargo test` and counts what it printed.
+fn test(paths: &Paths, name: &str, arguments: &[&str], tally: &mut Tally) -> Result<String> {
+    fs::create_dir_all(&paths.target)?;
+    let log = paths.target.join(format!("podium-{name}.log"));
+    let mut command = cargo(paths);
+    command.args(arguments);
+    // Both streams into one file: only so do cargo's headings and the tests' lines keep their order.
+    let status = into_file(&mut command, &log)?;
+    let output = fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
+    let before = tally.total();
+    tally.add_cargo_test(&output);
+    if !status {
+        bail!("{}\n(the whole output is in {})", without_passed(&output), log.display());
+    }
+    Ok(format!("{} passed", tally.total().passed - before.passed))
+}
+
+fn into_file(command: &mut Command, log: &std::path::Path) -> Result<bool> {
+    let shown = display(command);
+    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    let status =
+        command.stdout(file.try_clone()?).stderr(file).status().with_context(|| format!("cannot start `{shown}`"))?;
+    Ok(status.success())
+}
+
+/// What matters after a failure.
+fn without_passed(output: &str) -> String {
+    output
+        .lines()
+        .filter(|line| !(line.starts_with("test ") && line.ends_with(" ... ok")))
+        .filter(|line| !line.trim_start().starts_with("Compiling "))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -10,10 +10,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::apt;
 use crate::paths::Paths;
 use crate::process::{capture, cargo, cargo_at, on_path, succeed};
 use crate::steps::Steps;
-use crate::apt;
 
 /// The target's name.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -54,10 +54,7 @@ impl WasmToolchain {
                     .env("PATH", path_with_debian_first())
                     .env_remove("RUSTUP_TOOLCHAIN")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-                    .env(
-                        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-                        format!("--sysroot={}", sysroot.display()),
-                    );
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("--sysroot={}", sysroot.display()));
                 command
             }
         };
