@@ -21,7 +21,10 @@ impl Paths {
     /// # Errors
     /// When there is neither a cache folder nor a home to put it in.
     pub fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        // Asked at run time: two clones may share a build folder, and then this binary may be the other's.
+        let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
+            .context("CARGO_MANIFEST_DIR is not set; start this program by `cargo xtask`")?;
+        let root = Path::new(&manifest_dir)
             .parent()
             .context("xtask's own folder has no parent; run it from the workspace")?
             .to_path_buf();

@@ -20,15 +20,25 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Both streams, as far as they hold anything.
+    /// Both streams, as far as they hold anything, without cargo's lines about what went well.
     #[must_use]
     pub fn output(&self) -> String {
-        [self.stdout.trim_end(), self.stderr.trim_end()]
+        [&self.stdout, &self.stderr]
             .into_iter()
-            .filter(|stream| !stream.is_empty())
+            .flat_map(|stream| stream.lines())
+            .filter(|line| !is_cargo_progress(line))
             .collect::<Vec<_>>()
             .join("\n")
     }
+}
+
+/// `   Compiling serde v1.0.0` and its like: hundreds of them hide the one line that matters.
+#[must_use]
+pub fn is_cargo_progress(line: &str) -> bool {
+    const VERBS: [&str; 7] =
+        ["Compiling ", "Checking ", "Downloading ", "Downloaded ", "Updating ", "Blocking ", "Locking "];
+    let verb = line.trim_start();
+    line.starts_with(' ') && VERBS.iter().any(|known| verb.starts_with(known))
 }
 
 /// Runs to the end and keeps what was printed, whatever the exit code.
@@ -96,4 +106,16 @@ pub fn cargo_at(program: &Path, paths: &Paths) -> Command {
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cargo_progress;
+
+    #[test]
+    fn only_indented_verbs_are_progress() {
+        assert!(is_cargo_progress("   Compiling serde v1.0.0"));
+        assert!(!is_cargo_progress("Compiling is what failed"));
+        assert!(!is_cargo_progress("error: could not compile `app`"));
+    }
 }

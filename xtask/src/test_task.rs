@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::paths::Paths;
-use crate::process::{cargo, display};
+use crate::process::{cargo, display, is_cargo_progress};
 use crate::steps::Steps;
 use crate::tally::{Counts, Tally};
 use crate::{apt, browser, checks, site};
@@ -87,7 +87,7 @@ fn without_passed(output: &str) -> String {
     output
         .lines()
         .filter(|line| !(line.starts_with("test ") && line.ends_with(" ... ok")))
-        .filter(|line| !line.trim_start().starts_with("Compiling "))
+        .filter(|line| !is_cargo_progress(line))
         .collect::<Vec<_>>()
         .join("\n")
 }
