@@ -5,5 +5,6 @@
 //! - [`truth::TruthServer`] sends tokens at set times and misbehaves on request. It is what the load generator is
 //!   tested against.
 
+pub mod engine;
 pub mod openai;
 pub mod truth;
