@@ -1,1 +1,52 @@
-//! launcher
+//! Hosts, and the life of an engine on one: find what is installed, start a server as a process group of its own,
+//! wait until it has answered a real request, keep its log, say why it failed, stop it, and leave nothing behind.
+//!
+//! A command is an argument list from here to the kernel: nothing in this crate starts a shell. Linux only, because
+//! processes are found and proved ours through `/proc`.
+
+#![forbid(unsafe_code)]
+
+mod host;
+mod local;
+
+mod command;
+mod environment;
+
+mod facts;
+mod frameworks;
+mod gpus;
+
+mod inject;
+mod resolve;
+
+mod engine;
+mod log;
+mod readiness;
+mod scrub;
+mod state;
+mod stop;
+
+mod ports;
+mod processes;
+
+mod failure;
+pub mod recognise;
+
+pub use command::{CommandError, CommandOutput, CommandSpec};
+pub use engine::{Engine, EngineSpec, EngineStatus};
+pub use environment::Environment;
+pub use facts::{ContainerRuntime, Disk, HostFacts};
+pub use failure::{ExitFacts, FailureClass, LaunchFailure, LaunchStage};
+pub use frameworks::{FoundBy, FrameworkInstall};
+pub use gpus::Gpu;
+pub use host::Host;
+pub use inject::{DEPLOY_HOST, ENGINE_HOST, InjectedCommand, deploy_port, inject};
+pub use local::{LocalHost, LocalHostOptions};
+pub use log::{EngineLog, LogChunk, LogLength, LogLimits};
+pub use ports::{PortOwner, PortState};
+pub use processes::{LAUNCH_VARIABLE, ProcessIdentity, ProcessInfo, RunningLaunch};
+pub use readiness::ReadyFacts;
+pub use resolve::ResolvedCommand;
+pub use scrub::Scrubber;
+pub use state::{IllegalTransition, may_move};
+pub use stop::{StopReport, SweepReport};

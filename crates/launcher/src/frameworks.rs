@@ -1,0 +1,244 @@
+//! Which serving frameworks can be started on this machine, and where they are.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use podium_domain::framework::Framework;
+use serde::{Deserialize, Serialize};
+
+use crate::command::{self, CommandSpec};
+use crate::environment::{Environment, is_executable, parse_env_file};
+
+/// What led to a framework.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// A variable that names its program, for example `PODIUM_VLLM`.
+    Variable,
+    /// Its program is on PATH.
+    Path,
+    /// It is in the folder that `PODIUM_ENGINES_DIR` names.
+    EnginesDir,
+}
+
+/// A framework that can be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameworkInstall {
+    /// Which one.
+    pub framework: Framework,
+    /// The program to run: the server's own, or for SGLang the Python interpreter that has it.
+    pub program: PathBuf,
+    /// What led to it.
+    pub found_by: FoundBy,
+    /// Variables that it needs, from the file `env` beside its `bin` folder.
+    pub env: Vec<(String, String)>,
+    /// Its version, where that could be had without starting it or quickly.
+    pub version: Option<String>,
+}
+
+/// How one framework is looked for.
+struct Search {
+    framework: Framework,
+    /// The variable that names the program.
+    variable: Option<&'static str>,
+    /// The program on PATH.
+    program: &'static str,
+    /// The Python package whose presence and version count; `None` for a program that tells its version quickly.
+    package: Option<&'static str>,
+    /// The folder below `PODIUM_ENGINES_DIR`, and the program in its `bin`.
+    folder: &'static str,
+    folder_program: &'static str,
+}
+
+const SEARCHES: [Search; 5] = [
+    Search {
+        framework: Framework::Sglang,
+        variable: Some("PODIUM_SGLANG_PYTHON"),
+        program: "python3",
+        package: Some("sglang"),
+        folder: "sglang",
+        folder_program: "python",
+    },
+    Search {
+        framework: Framework::Vllm,
+        variable: Some("PODIUM_VLLM"),
+        program: "vllm",
+        package: Some("vllm"),
+        folder: "vllm",
+        folder_program: "vllm",
+    },
+    Search {
+        framework: Framework::TensorrtLlm,
+        variable: None,
+        program: "trtllm-serve",
+        package: Some("tensorrt_llm"),
+        folder: "tensorrt_llm",
+        folder_program: "trtllm-serve",
+    },
+    Search {
+        framework: Framework::Tokenspeed,
+        variable: None,
+        program: "tokenspeed",
+        package: Some("tokenspeed"),
+        folder: "tokenspeed",
+        folder_program: "tokenspeed",
+    },
+    Search {
+        framework: Framework::LlamaCpp,
+        variable: Some("PODIUM_LLAMA_SERVER"),
+        program: "llama-server",
+        package: None,
+        folder: "llama",
+        folder_program: "llama-server",
+    },
+];
+
+/// The variable that names a folder of engines, laid out as `<folder>/bin/<program>` with an optional `<folder>/env`.
+pub(crate) const ENGINES_DIR_VARIABLE: &str = "PODIUM_ENGINES_DIR";
+
+/// The variable that names a framework's program, if it has one.
+pub(crate) fn variable(framework: Framework) -> Option<&'static str> {
+    SEARCHES.iter().find(|search| search.framework == framework)?.variable
+}
+
+/// The frameworks of this machine, in table order, and what is wrong with the settings that point at some.
+pub(crate) async fn find(environment: &Environment) -> (Vec<FrameworkInstall>, Vec<String>) {
+    let mut found = Vec::new();
+    let mut problems = Vec::new();
+    for search in &SEARCHES {
+        match search.find(environment) {
+            Ok(Some(mut install)) => {
+                if search.package.is_none() {
+                    install.version = asked_version(&install).await;
+                }
+                found.push(install);
+            }
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (found, problems)
+}
+
+impl Search {
+    fn find(&self, environment: &Environment) -> Result<Option<FrameworkInstall>, String> {
+        if let Some((variable, path)) = self.variable.and_then(|name| Some((name, environment.get(name)?))) {
+            let path = PathBuf::from(path);
+            if !is_executable(&path) {
+                return Err(format!(
+                    "{variable} names `{}`, which is not a program: correct or unset it",
+                    path.display()
+                ));
+            }
+            return self.install(path, FoundBy::Variable).map(Some);
+        }
+        if let Some(path) = environment.find_program(self.program) {
+            // An interpreter on PATH counts only where it has the package.
+            let generic = self.program == "python3";
+            if !generic || self.package.is_some_and(|package| package_version(&path, package).is_some()) {
+                return self.install(path, FoundBy::Path).map(Some);
+            }
+        }
+        if let Some(folder) = environment.get(ENGINES_DIR_VARIABLE) {
+            let path = Path::new(folder).join(self.folder).join("bin").join(self.folder_program);
+            if is_executable(&path) {
+                return self.install(path, FoundBy::EnginesDir).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn install(&self, program: PathBuf, found_by: FoundBy) -> Result<FrameworkInstall, String> {
+        let env = match found_by {
+            FoundBy::Path => Vec::new(),
+            FoundBy::Variable | FoundBy::EnginesDir => env_of(&program)?,
+        };
+        let version = self.package.and_then(|package| package_version(&program, package));
+        Ok(FrameworkInstall { framework: self.framework, program, found_by, env, version })
+    }
+}
+
+/// The variables of the file `env` beside the `bin` folder that holds the program.
+fn env_of(program: &Path) -> Result<Vec<(String, String)>, String> {
+    let bin = program.parent().filter(|folder| folder.ends_with("bin"));
+    let Some(file) = bin.and_then(Path::parent).map(|folder| folder.join("env")).filter(|file| file.is_file()) else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    parse_env_file(&text).map_err(|problem| format!("{}, {problem}: keep to lines `export A=B`", file.display()))
+}
+
+/// The version of a Python package, by the metadata folder in the environment of a program of its `bin`: asking the
+/// framework itself takes many seconds.
+fn package_version(program: &Path, package: &str) -> Option<String> {
+    // Not the link's target: a private environment's interpreter is a link to the system's.
+    let prefix = program.parent()?.parent()?;
+    let pythons = std::fs::read_dir(prefix.join("lib")).ok()?.flatten();
+    let sites = pythons.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"));
+    let folders = sites.flat_map(|entry| {
+        ["site-packages", "dist-packages"].map(|name| std::fs::read_dir(entry.path().join(name)).into_iter().flatten())
+    });
+    folders.flatten().flatten().find_map(|entry| {
+        let name = entry.file_name();
+        let (found, version) = name.to_str()?.strip_suffix(".dist-info")?.split_once('-')?;
+        (found.eq_ignore_ascii_case(package)).then(|| version.to_owned())
+    })
+}
+
+/// The first line of what the program prints for `--version`.
+async fn asked_version(install: &FrameworkInstall) -> Option<String> {
+    let mut spec = CommandSpec::new([install.program.display().to_string(), "--version".to_owned()]);
+    spec.env = install.env.clone();
+    spec.deadline = Duration::from_secs(8);
+    let output = command::run(&spec).await.ok().filter(|output| output.exit.success())?;
+    // llama.cpp prints its version to standard error, below what its backends say.
+    let lines: Vec<&str> = output.stdout.lines().chain(output.stderr.lines()).collect();
+    let line = lines.iter().find(|line| line.starts_with("version")).or(lines.first())?;
+    Some(line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn program(path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn variables_come_before_path_and_path_before_the_engines_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        program(&at("engines/vllm/bin/vllm"));
+        std::fs::write(at("engines/vllm/env"), "export A=1 B=2\n").unwrap();
+        std::fs::create_dir_all(at("engines/vllm/lib/python3.11/site-packages/vllm-0.32.0+cpu.dist-info")).unwrap();
+        program(&at("path/vllm"));
+        program(&at("own/vllm"));
+        let text = |path: &str| at(path).display().to_string();
+
+        let mut pairs = vec![("PODIUM_ENGINES_DIR", text("engines"))];
+        let (found, problems) = find(&Environment::from_pairs(pairs.clone())).await;
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].framework, found[0].found_by), (Framework::Vllm, FoundBy::EnginesDir));
+        assert_eq!(found[0].env, [("A".into(), "1".into()), ("B".into(), "2".into())]);
+        assert_eq!(found[0].version.as_deref(), Some("0.32.0+cpu"));
+
+        pairs.push(("PATH", text("path")));
+        let (found, _) = find(&Environment::from_pairs(pairs.clone())).await;
+        assert_eq!((found[0].program.clone(), found[0].found_by), (at("path/vllm"), FoundBy::Path));
+
+        pairs.push(("PODIUM_VLLM", text("own/vllm")));
+        let (found, _) = find(&Environment::from_pairs(pairs.clone())).await;
+        assert_eq!((found[0].program.clone(), found[0].found_by), (at("own/vllm"), FoundBy::Variable));
+
+        pairs.push(("PODIUM_VLLM", text("missing")));
+        let (found, problems) = find(&Environment::from_pairs(pairs)).await;
+        assert_eq!(found, []);
+        assert!(problems[0].starts_with("PODIUM_VLLM names `"), "{problems:?}");
+    }
+}

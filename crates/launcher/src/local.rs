@@ -1,0 +1,99 @@
+//! The machine that this process runs on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use podium_domain::framework::Framework;
+use uuid::Uuid;
+
+use crate::command::{self, CommandError, CommandOutput, CommandSpec};
+use crate::engine::{Engine, EngineSpec};
+use crate::environment::Environment;
+use crate::facts::{self, HostFacts};
+use crate::failure::LaunchFailure;
+use crate::ports::{self, PortState};
+use crate::processes::{self, RunningLaunch};
+use crate::resolve::{self, ResolvedCommand};
+use crate::scrub::Scrubber;
+use crate::stop::{self, SweepReport};
+
+/// How this machine is looked at.
+#[derive(Debug, Clone)]
+pub struct LocalHostOptions {
+    /// The folder whose disk space counts.
+    pub data_dir: PathBuf,
+    /// The program that the word `podium` in a server command stands for.
+    pub podium: PathBuf,
+    /// The variables that programs, folders and secrets are looked up in.
+    pub environment: Environment,
+}
+
+/// The machine that this process runs on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LocalHost {
+    options: Arc<LocalHostOptions>,
+    scrubber: Scrubber,
+}
+
+impl LocalHost {
+    /// This machine with these options.
+    pub fn new(options: LocalHostOptions) -> Self {
+        let scrubber = Scrubber::for_environment(&options.environment, &[]);
+        Self { options: Arc::new(options), scrubber }
+    }
+
+    /// This machine with this process's environment and program.
+    ///
+    /// # Errors
+    /// The path of this program cannot be found out.
+    pub fn from_environment(data_dir: &Path) -> io::Result<Self> {
+        Ok(Self::new(LocalHostOptions {
+            data_dir: data_dir.to_owned(),
+            podium: std::env::current_exe()?,
+            environment: Environment::of_this_process(),
+        }))
+    }
+
+    pub(crate) async fn facts(&self) -> HostFacts {
+        facts::gather(&self.options.environment, &self.options.data_dir).await
+    }
+
+    pub(crate) async fn run(&self, spec: &CommandSpec) -> Result<CommandOutput, CommandError> {
+        command::run(spec).await
+    }
+
+    pub(crate) fn resolve_command(
+        &self,
+        framework: Framework,
+        argv: &[String],
+        facts: &HostFacts,
+    ) -> Result<ResolvedCommand, LaunchFailure> {
+        resolve::resolve(framework, argv, facts, &self.options.environment, &self.options.podium)
+    }
+
+    pub(crate) async fn start(&self, spec: EngineSpec) -> Result<Engine, LaunchFailure> {
+        let scrubber = Scrubber::for_environment(&self.options.environment, &spec.env);
+        Engine::start(spec, scrubber, &self.options.environment).await
+    }
+
+    pub(crate) fn free_port(&self) -> io::Result<u16> {
+        ports::free_port()
+    }
+
+    pub(crate) fn port_state(&self, port: u16) -> PortState {
+        ports::state(port)
+    }
+
+    pub(crate) async fn running_launches(&self) -> Vec<RunningLaunch> {
+        processes::off_thread(processes::running_launches).await
+    }
+
+    pub(crate) async fn sweep(&self, launches: &[Uuid]) -> SweepReport {
+        stop::sweep(launches).await
+    }
+
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+}
