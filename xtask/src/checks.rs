@@ -39,6 +39,7 @@ pub fn all(paths: &Paths, steps: &mut Steps) -> Option<WasmToolchain> {
     });
     steps.run("clippy (browser)", "mend what it names; it compiles app with `hydrate` for wasm32", || {
         let toolchain = toolchain.as_ref().ok_or_else(|| anyhow::anyhow!("there is no compiler for it, see above"))?;
+        toolchain.ensure_clippy()?;
         let packages = ["--package", "podium-frontend", "--package", "podium-app", "--lib"];
         succeed(toolchain.cargo(paths).arg("clippy").args(packages).args(["--", "-D", "warnings"]))
             .map(|_| String::new())

@@ -61,6 +61,17 @@ impl WasmToolchain {
         command.env("CARGO_BUILD_TARGET", TARGET);
         command
     }
+
+    /// Sees to a clippy that belongs to this compiler.
+    ///
+    /// # Errors
+    /// When it is Debian's and cannot be installed.
+    pub fn ensure_clippy(&self) -> Result<()> {
+        match self {
+            Self::Installed => Ok(()),
+            Self::Debian { .. } => apt::ensure(&["rust-web-clippy"]).map(|_| ()),
+        }
+    }
 }
 
 fn path_with_debian_first() -> std::ffi::OsString {
@@ -151,8 +162,11 @@ fn linker_of_rustup() -> Option<PathBuf> {
 /// The sysroot's folder names the compiler, so that another compiler gets another one.
 fn sysroot_folder(paths: &Paths) -> Result<PathBuf> {
     let version = succeed(Command::new(DEBIAN_RUSTC).arg("--version"))?;
-    let number = version.stdout.split_whitespace().nth(1).context("rustc --version names no version")?.to_owned();
-    Ok(paths.cache.join("wasm-sysroot").join(number))
+    // `rustc 1.96.0 (ac68faa20 2026-05-25) …`: number and commit.
+    let mut words = version.stdout.split_whitespace().skip(1);
+    let number = words.next().context("rustc --version names no version")?;
+    let commit = words.next().unwrap_or_default().trim_start_matches('(');
+    Ok(paths.cache.join("wasm-sysroot").join(format!("{number}-{commit}")))
 }
 
 fn finished_sysroot(paths: &Paths) -> Result<Option<PathBuf>> {
