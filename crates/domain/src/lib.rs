@@ -27,3 +27,9 @@ pub mod validity;
 pub mod status;
 
 pub mod qps_search;
+
+pub mod row;
+
+pub mod ranking;
+
+pub mod report;

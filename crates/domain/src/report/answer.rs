@@ -1,0 +1,117 @@
+//! The answer of one scenario: who wins, by how much, and how sure that is.
+
+use serde::{Deserialize, Serialize};
+
+use super::figure;
+use crate::ranking::Preference;
+use crate::row::framework_name;
+
+/// How far the answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerState {
+    /// The search is complete and one row is the best.
+    Winner,
+    /// One row is the best so far; the search is incomplete.
+    Leading,
+    /// One row is the best of a flow check, which has no winner.
+    FlowCheck,
+    /// No row may be selected.
+    None,
+}
+
+/// The answer of one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How far it goes.
+    pub state: AnswerState,
+    /// The row that wins or leads.
+    pub row: Option<usize>,
+    /// Its framework's id.
+    pub framework: Option<String>,
+    /// The distance to the next framework's best row; `None` where no other framework has one.
+    pub margin: Option<Margin>,
+    /// Which throughput the margin compares.
+    pub preference: Preference,
+    /// Whether the figures come from single measurements, so that there is no interval.
+    pub measured_once: bool,
+    /// Whether any of the rows compared is simulated.
+    pub simulated: bool,
+    /// Whether the leading row's measurement is doubtful.
+    pub doubtful: bool,
+    /// Whether any row was measured in this scenario at all.
+    pub anything_measured: bool,
+}
+
+/// How far ahead the best row is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Margin {
+    /// How much more throughput it has than the runner-up, percent; `None` where the runner-up has none.
+    pub percent: Option<f64>,
+    /// The runner-up's framework id.
+    pub runner_up: String,
+    /// The runner-up's row.
+    pub row: usize,
+}
+
+impl Answer {
+    /// The answer as a sentence, for example `vLLM wins chat by 5.7 % over SGLang (measured once: no interval).`
+    pub fn sentence(&self, scenario: &str) -> String {
+        let mut sentence = if self.simulated { "Simulated: ".to_owned() } else { String::new() };
+        let Some(framework) = &self.framework else {
+            sentence += &match self.anything_measured {
+                true => format!("no candidate holds the SLA in {scenario} with a valid measurement."),
+                false => format!("nothing could be measured in {scenario}."),
+            };
+            return capitalised(sentence);
+        };
+        let name = framework_name(framework);
+        sentence += &match self.state {
+            AnswerState::Winner => format!("{name} wins {scenario}"),
+            _ => format!("{name} is leading in {scenario}"),
+        };
+        sentence += &self.margin_text();
+        let mut remarks = Vec::new();
+        match self.state {
+            AnswerState::Leading => remarks.push("search incomplete: no winner yet"),
+            AnswerState::FlowCheck => remarks.push("flow check: no winner"),
+            AnswerState::Winner | AnswerState::None => {}
+        }
+        if self.doubtful {
+            remarks.push("doubtful measurement");
+        }
+        if self.measured_once {
+            remarks.push("measured once: no interval");
+        }
+        if !remarks.is_empty() {
+            sentence += &format!(" ({})", remarks.join("; "));
+        }
+        sentence.push('.');
+        sentence
+    }
+
+    fn margin_text(&self) -> String {
+        let Some(margin) = &self.margin else {
+            return ", the only framework with a selectable candidate".to_owned();
+        };
+        let other = framework_name(&margin.runner_up);
+        let unit = match self.preference {
+            Preference::Requests => "",
+            Preference::Tokens => " in output tokens per second",
+        };
+        match margin.percent {
+            Some(percent) if percent.abs() < 0.05 => format!(" at the same throughput as {other}"),
+            // Only where both throughputs are equal does a later step decide, so a margin is never negative.
+            Some(percent) => format!(" by {} %{unit} over {other}", figure((percent * 10.0).round() / 10.0)),
+            None => format!(" ahead of {other}"),
+        }
+    }
+}
+
+fn capitalised(text: String) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => text,
+    }
+}

@@ -1,0 +1,197 @@
+//! What a reader has to keep in mind.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::candidate::UntriedValue;
+use crate::flags;
+use crate::plan::FLOW_CHECK_MAX_PROMPTS;
+use crate::ranking::Preference;
+use crate::row::framework_name;
+
+/// A flag of the plan that the server did not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Substitution {
+    /// The framework's id.
+    pub framework: String,
+    /// The flag of the plan.
+    pub flag: String,
+    /// The flag that was passed instead; `None` where it was removed.
+    pub substitute: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// One caveat; its `Display` is the sentence for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Caveat {
+    /// Simulated engines made figures.
+    Simulated {
+        /// The frameworks' ids.
+        frameworks: Vec<String>,
+    },
+    /// The run is a flow check.
+    FlowCheck {
+        /// Requests per measurement, where that is the reason.
+        num_prompts: Option<u64>,
+    },
+    /// The workload is synthetic.
+    SyntheticWorkload,
+    /// The run ended before its end.
+    Interrupted {
+        /// Why.
+        reason: String,
+    },
+    /// Frameworks of which only the baseline was tried.
+    BaselineOnly {
+        /// The frameworks' ids.
+        frameworks: Vec<String>,
+    },
+    /// A framework of which nothing beyond the baseline was measured, for a known reason.
+    NotSearched {
+        /// The framework's id.
+        framework: String,
+        /// Why.
+        reason: String,
+    },
+    /// Searched values that no candidate held.
+    Untried {
+        /// The framework's id.
+        framework: String,
+        /// The values.
+        values: Vec<UntriedValue>,
+    },
+    /// A flag was replaced or removed.
+    Substituted(Substitution),
+    /// Frameworks of the plan that the user left out.
+    Excluded {
+        /// The frameworks' ids.
+        frameworks: Vec<String>,
+    },
+    /// Every figure comes from one measurement.
+    MeasuredOnce,
+    /// Token throughput decides first.
+    Preference(Preference),
+    /// Measurements that are not above doubt.
+    Doubtful {
+        /// How many rows.
+        rows: u64,
+    },
+    /// Measurements that cannot be trusted and were left out of the ranking.
+    Invalid {
+        /// How many rows.
+        rows: u64,
+    },
+    /// Rows whose SLA verdict is their own word, since they lack limits or figures.
+    NotRecomputed {
+        /// How many rows.
+        rows: u64,
+    },
+    /// Rows of other tools, whose measurements' validity is unknown.
+    UnknownValidity {
+        /// How many rows.
+        rows: u64,
+    },
+    /// The rows differ in something that has to be equal in a fair comparison.
+    Unequal {
+        /// What, for example `model`.
+        what: String,
+        /// The different values.
+        values: Vec<String>,
+    },
+    /// Anything else, in words.
+    Note {
+        /// The words.
+        text: String,
+    },
+}
+
+impl fmt::Display for Caveat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caveat::Simulated { frameworks } => write!(
+                f,
+                "Simulated: the figures of {} come from simulated engines and say nothing about real ones.",
+                names(frameworks)
+            ),
+            Caveat::FlowCheck { num_prompts: Some(n) } if *n <= u64::from(FLOW_CHECK_MAX_PROMPTS) => write!(
+                f,
+                "Flow check: {n} requests per measurement show that everything works, not which candidate is best; \
+                 there is no winner."
+            ),
+            Caveat::FlowCheck { .. } => f.write_str(
+                "Flow check: the run shows that everything works, not which candidate is best; there is no winner.",
+            ),
+            Caveat::SyntheticWorkload => f.write_str(
+                "Synthetic workload: good for bring-up and a first comparison, not enough for a production choice; \
+                 measure the real request distribution before you deploy.",
+            ),
+            Caveat::Interrupted { reason } => write!(f, "Search incomplete: the run ended early ({reason})."),
+            Caveat::BaselineOnly { frameworks } => write!(
+                f,
+                "Search incomplete: of {} only the baseline was tried, so there is no winner yet.",
+                names(frameworks)
+            ),
+            Caveat::NotSearched { framework, reason } => {
+                write!(f, "{}: nothing beyond the baseline was measured: {reason}", framework_name(framework))
+            }
+            Caveat::Untried { framework, values } => {
+                let values: Vec<_> = values.iter().map(|v| format!("{}={}", v.knob, flags::word(&v.value))).collect();
+                write!(
+                    f,
+                    "{}: searched values that were never tried: {}.",
+                    framework_name(framework),
+                    values.join(", ")
+                )
+            }
+            Caveat::Substituted(Substitution { framework, flag, substitute, reason }) => {
+                let name = framework_name(framework);
+                match substitute {
+                    Some(substitute) => write!(f, "{name}: `{flag}` was passed as `{substitute}`: {reason}"),
+                    None => write!(f, "{name}: `{flag}` was removed: {reason}"),
+                }
+            }
+            Caveat::Excluded { frameworks } => write!(f, "Left out by the user: {}.", names(frameworks)),
+            Caveat::MeasuredOnce => {
+                f.write_str("Measured once: every figure is one measurement, so there are no intervals.")
+            }
+            Caveat::Preference(Preference::Tokens) => {
+                f.write_str("Output-token throughput decides before request throughput.")
+            }
+            Caveat::Preference(Preference::Requests) => {
+                f.write_str("Request throughput decides before output-token throughput.")
+            }
+            Caveat::Doubtful { rows } => {
+                write!(f, "{}: the reasons are in the rows.", count(*rows, "doubtful measurement"))
+            }
+            Caveat::Invalid { rows } => {
+                write!(f, "{}: shown, and never a winner.", count(*rows, "invalid measurement"))
+            }
+            Caveat::NotRecomputed { rows } => write!(
+                f,
+                "{} without the limits or figures to check: the SLA verdict is their own, not recomputed.",
+                count(*rows, "row")
+            ),
+            Caveat::UnknownValidity { rows } => write!(
+                f,
+                "{} from other tools: whether the measurement can be trusted is unknown, and metric definitions may \
+                 differ.",
+                count(*rows, "row")
+            ),
+            Caveat::Unequal { what, values } => {
+                write!(f, "Not equal over the rows: {what} ({}).", values.join(", "))
+            }
+            Caveat::Note { text } => f.write_str(text),
+        }
+    }
+}
+
+fn names(frameworks: &[String]) -> String {
+    frameworks.iter().map(|id| framework_name(id)).collect::<Vec<_>>().join(", ")
+}
+
+fn count(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
