@@ -38,7 +38,8 @@ impl AppState {
     }
 }
 
-/// Every route with its middleware. The guard is the outermost, so that nothing runs for a foreign request.
+/// Every route with its middleware. The guard stands before all of them, so that nothing runs for a foreign request;
+/// only the headers stand before it, so that a refusal carries them as well.
 pub(crate) fn router(site: &Site, allowed: AllowedHosts) -> Router {
     let state = AppState { leptos_options: site.leptos_options(), site_root: SiteRoot(site.root_path()) };
     let context = {
@@ -58,8 +59,8 @@ pub(crate) fn router(site: &Site, allowed: AllowedHosts) -> Router {
         .layer(CompressionLayer::new())
         // Already compressed by the build, so it stands outside that layer.
         .nest_service(&site.root_path(), assets(site))
-        .layer(middleware::from_fn(secure))
         .layer(middleware::from_fn_with_state(allowed, refuse_foreign))
+        .layer(middleware::from_fn(secure))
 }
 
 /// The built files. Their address holds their digest, so a browser never has to ask for one twice.
@@ -74,4 +75,115 @@ fn assets(site: &Site) -> Router {
             .map_response(|response: axum::http::Response<_>| response.map(axum::body::Body::new))
             .service(ServeDir::new(site.dir()).precompressed_gzip()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN};
+    use axum::http::{Request, StatusCode};
+    use axum::response::Response;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    const OWN: &str = "127.0.0.1:8080";
+
+    /// A router over a site of three tiny files, and the folder that holds them.
+    fn fixture() -> (Router, tempfile::TempDir) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(dir.path().join("pkg")).expect("writable");
+        for name in ["podium.js", "podium_bg.wasm", "podium.css"] {
+            std::fs::write(dir.path().join("pkg").join(name), name).expect("writable");
+        }
+        std::fs::write(dir.path().join("digest"), "0123abcd").expect("writable");
+        let site = Site::find(Some(dir.path())).expect("a complete site");
+        (router(&site, AllowedHosts::loopback(8080)), dir)
+    }
+
+    async fn get(router: &Router, path: &str) -> Response {
+        let request = Request::get(path).header(HOST, OWN).body(Body::empty()).expect("a request");
+        router.clone().oneshot(request).await.expect("the router never fails")
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = response.into_body().collect().await.expect("a whole body").to_bytes();
+        String::from_utf8(bytes.to_vec()).expect("text")
+    }
+
+    #[tokio::test]
+    async fn every_script_of_a_page_bears_the_nonce_of_its_policy() {
+        let (router, _dir) = fixture();
+        let response = get(&router, "/").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned();
+        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce");
+        let page = text(response).await;
+        let scripts = page.matches("<script").count();
+        assert!(scripts > 0);
+        assert_eq!(page.matches(&format!("nonce=\"{nonce}\"")).count(), scripts, "{page}");
+        assert!(!page.contains("style=\""), "{page}");
+        assert!(page.contains("/assets/0123abcd/pkg/podium.css"), "{page}");
+    }
+
+    #[tokio::test]
+    async fn two_pages_never_share_a_nonce() {
+        let (router, _dir) = fixture();
+        let first = get(&router, "/").await.headers()[CONTENT_SECURITY_POLICY].clone();
+        let second = get(&router, "/").await.headers()[CONTENT_SECURITY_POLICY].clone();
+        assert_ne!(first, second);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_address_is_a_page_with_status_404() {
+        let (router, _dir) = fixture();
+        let response = get(&router, "/no/such/page").await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert!(text(response).await.contains("Page not found"));
+    }
+
+    #[tokio::test]
+    async fn built_files_are_kept_for_ever_and_missing_ones_are_not() {
+        let (router, _dir) = fixture();
+        let response = get(&router, "/assets/0123abcd/pkg/podium_bg.wasm").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/wasm");
+        assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
+        assert_eq!(text(response).await, "podium_bg.wasm");
+
+        let response = get(&router, "/assets/0123abcd/pkg/other.js").await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    }
+
+    #[tokio::test]
+    async fn nothing_outside_the_site_folder_is_served() {
+        let (router, dir) = fixture();
+        let outside = dir.path().with_extension("secret");
+        std::fs::write(&outside, "secret").expect("writable");
+        let name = outside.file_name().and_then(|name| name.to_str()).expect("a name");
+        for path in [format!("/assets/0123abcd/../{name}"), format!("/assets/0123abcd/%2e%2e/{name}")] {
+            assert_ne!(get(&router, &path).await.status(), StatusCode::OK, "{path}");
+        }
+        std::fs::remove_file(outside).expect("removable");
+    }
+
+    #[tokio::test]
+    async fn pages_are_compressed_where_the_browser_takes_it() {
+        let (router, _dir) = fixture();
+        let request = Request::get("/").header(HOST, OWN).header("accept-encoding", "gzip");
+        let response = router.oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+        assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
+    }
+
+    #[tokio::test]
+    async fn a_foreign_change_to_a_server_function_is_refused_in_its_own_terms() {
+        let (router, _dir) = fixture();
+        let request = Request::post("/api/anything").header(HOST, OWN).header(ORIGIN, "http://evil.example");
+        let response = router.oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        assert!(response.headers().contains_key(CONTENT_SECURITY_POLICY));
+        assert!(text(response).await.contains("\"kind\":\"forbidden\""));
+    }
 }

@@ -85,3 +85,21 @@ impl Application {
             .map_err(StartError::Serve)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(listen: &str) -> Settings {
+        Settings { listen: listen.parse().expect("an address"), site_dir: None }
+    }
+
+    #[tokio::test]
+    async fn other_machines_are_not_let_in() {
+        for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+            let error = Application::build(&settings(listen)).await.expect_err("no accounts yet");
+            assert!(matches!(error, StartError::NotLoopback(_)), "{error}");
+            assert!(error.to_string().contains("SSH tunnel"), "{error}");
+        }
+    }
+}

@@ -59,8 +59,8 @@ impl Tally {
 
     /// Reads the output of `cargo test`, both streams in the order in which they were written.
     ///
-    /// Unit tests count under their crate, integration tests under their first module, documentation under its own
-    /// name. A test that is ignored because it belongs to another make target (`#[ignore = "make …"]`) is not counted.
+    /// Unit tests count under their crate, integration tests under their first module or else their file, documentation
+    /// under its own name. Tests that are ignored because something else runs them are not counted.
     pub fn add_cargo_test(&mut self, output: &str) {
         let mut source = Source::Unit("unknown".to_owned());
         for line in output.lines() {
@@ -97,8 +97,8 @@ impl Tally {
 enum Source {
     /// The unit tests of a crate.
     Unit(String),
-    /// An integration-test binary.
-    Integration,
+    /// An integration-test binary, by its file's name.
+    Integration(String),
     /// Examples in documentation.
     Documentation,
 }
@@ -111,22 +111,28 @@ impl Source {
             return Some(Self::Documentation);
         }
         let running = line.strip_prefix("Running ")?;
-        if !running.starts_with("unittests ") {
-            return Some(Self::Integration);
-        }
         let binary = running.rsplit('/').next()?.trim_end_matches(')');
         let name = binary.rsplit_once('-').map_or(binary, |(name, _)| name);
-        Some(Self::Unit(name.strip_prefix("podium_").unwrap_or(name).to_owned()))
+        if running.starts_with("unittests ") {
+            Some(Self::Unit(name.strip_prefix("podium_").unwrap_or(name).to_owned()))
+        } else {
+            Some(Self::Integration(name.to_owned()))
+        }
     }
 
     fn component(&self, test: &str) -> String {
         match self {
             Self::Unit(name) => name.clone(),
-            Self::Integration => format!("integration: {}", test.split("::").next().unwrap_or(test)),
+            Self::Integration(file) => {
+                format!("integration: {}", test.split_once("::").map_or(file.as_str(), |(module, _)| module))
+            }
             Self::Documentation => "documentation".to_owned(),
         }
     }
 }
+
+/// Reasons of ignored tests that are no skips: another make target runs them, or another test does, as a process.
+const NOT_OURS: [&str; 2] = ["ignored, make ", "ignored, a process that other tests start"];
 
 /// `test path::name ... ok`, `... FAILED`, `... ignored, why`; a documentation test has spaces in its name.
 fn read_test_line(line: &str) -> Option<(&str, Counts)> {
@@ -134,7 +140,7 @@ fn read_test_line(line: &str) -> Option<(&str, Counts)> {
     let counts = match outcome {
         "ok" => Counts { passed: 1, ..Counts::default() },
         "FAILED" => Counts { failed: 1, ..Counts::default() },
-        _ if outcome.starts_with("ignored, make ") => Counts::default(),
+        _ if NOT_OURS.iter().any(|reason| outcome.starts_with(reason)) => Counts::default(),
         _ if outcome.starts_with("ignored") => Counts { skipped: 1, ..Counts::default() },
         _ => return None,
     };
@@ -155,6 +161,7 @@ test rank::tests::ties ... FAILED
 test worker::runs_a_plan ... ok
 test llama_server::answers ... ignored
 test engines::all ... ignored, make test-engines
+test starts_at_once ... ok
    Doc-tests podium_domain
 test crates/domain/src/rank.rs - rank (line 12) - compile ... ok
 ";
@@ -168,8 +175,9 @@ test crates/domain/src/rank.rs - rank (line 12) - compile ... ok
         assert_eq!(counts("integration: worker").passed, 1);
         assert_eq!(counts("integration: llama_server").skipped, 1);
         assert_eq!(counts("integration: engines"), Counts::default());
+        assert_eq!(counts("integration: main").passed, 1);
         assert_eq!(counts("documentation").passed, 1);
-        assert!(tally.table().ends_with("\n3 passed, 1 failed, 1 skipped"));
+        assert!(tally.table().ends_with("\n4 passed, 1 failed, 1 skipped"));
     }
 
     #[test]
