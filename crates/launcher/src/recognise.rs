@@ -147,10 +147,19 @@ pub static RECOGNISERS: &[Recogniser] = &[
     },
     Recogniser {
         class: FailureClass::HostOutOfMemory,
-        pattern: r"std::bad_alloc|DefaultCPUAllocator: can't allocate memory|Cannot allocate memory|\bMemoryError\b|Out of memory: Killed process",
+        pattern: r"std::bad_alloc|ggml_aligned_malloc: insufficient memory|DefaultCPUAllocator: can't allocate memory|Cannot allocate memory|\bMemoryError\b|Out of memory: Killed process",
         reason: "the machine's memory did not suffice",
         hint: "free memory, raise the memory limit of the container or job, or lower the engine's limits",
-        examples: &[],
+        examples: &[
+            Example {
+                source: "llama.cpp start-up log under an address space limit",
+                line: "0.00.115.204 E llama_model_load: error loading model: std::bad_alloc",
+            },
+            Example {
+                source: "llama.cpp start-up log under an address space limit",
+                line: "0.00.186.398 E ggml_aligned_malloc: insufficient memory (attempted to allocate 1953.12 MB)",
+            },
+        ],
     },
     Recogniser {
         class: FailureClass::BrokenInstall,
