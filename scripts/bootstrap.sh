@@ -72,5 +72,16 @@ if [ -z "${CARGO_TARGET_DIR:-}" ]; then
 fi
 
 cd "$(dirname "$0")/.."
+
+# Cargo tells a clone's crates from another clone's by nothing but the age of their files. Where another clone used
+# this build folder last, ours must be younger than what that one built.
+mkdir -p "$CARGO_TARGET_DIR"
+owner="$CARGO_TARGET_DIR/podium-clone"
+if [ "$(cat "$owner" 2>/dev/null)" != "$PWD" ]; then
+    find app crates frontend server tests xtask migrations .sqlx -type f \
+        \( -name '*.rs' -o -name '*.sql' -o -name '*.json' \) -exec touch {} + 2>/dev/null || true
+    printf '%s\n' "$PWD" >"$owner"
+fi
+
 printf 'bootstrap: %s, build folder %s\n' "$(rustc --version)" "$CARGO_TARGET_DIR"
 exec cargo xtask "$@"

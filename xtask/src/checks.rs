@@ -31,7 +31,7 @@ pub fn all(paths: &Paths, steps: &mut Steps) -> Option<WasmToolchain> {
         Ok(remark)
     });
     steps.run("formatting", "run `cargo fmt --all`", || {
-        succeed(cargo(paths).args(["fmt", "--all", "--check"])).map(|_| String::new())
+        succeed(cargo(paths).args(["fmt", "--all", "--check", "--", "--color", "never"])).map(|_| String::new())
     });
     steps.run("clippy (host)", "mend what it names; `cargo clippy --workspace --all-targets` repeats it", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
