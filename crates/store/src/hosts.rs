@@ -1,0 +1,101 @@
+//! Where engines run.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::pool::Store;
+
+/// A host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Host {
+    /// The host.
+    pub id: Uuid,
+    /// Its name, unique among hosts that are not deleted.
+    pub name: String,
+    /// `local`, `ssh`, `container` or `slurm`.
+    pub kind: String,
+    /// How it is reached; no secrets.
+    pub config: Value,
+    /// What was found on it.
+    pub facts: Option<Value>,
+    /// When that was.
+    pub checked_at: Option<OffsetDateTime>,
+    /// Who added it.
+    pub created_by: Uuid,
+    /// When.
+    pub created_at: OffsetDateTime,
+}
+
+/// A host to add.
+#[derive(Debug, Clone)]
+pub struct NewHost {
+    /// Its name.
+    pub name: String,
+    /// `local`, `ssh`, `container` or `slurm`.
+    pub kind: String,
+    /// How it is reached; no secrets.
+    pub config: Value,
+    /// Who adds it.
+    pub created_by: Uuid,
+}
+
+macro_rules! select_hosts {
+    ($tail:tt $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            Host,
+            "select id, name, kind, config, facts, checked_at, created_by, created_at from host where deleted_at is null "
+                + $tail
+            $(, $arg)*
+        )
+    };
+}
+
+impl Store {
+    /// The host of this name; it is added where there is none. Safe to call from several processes at once.
+    pub async fn ensure_host(&self, new: &NewHost) -> Result<Host> {
+        sqlx::query!(
+            "insert into host (id, name, kind, config, created_by) values ($1, $2, $3, $4, $5)
+             on conflict (name) where deleted_at is null do nothing",
+            crate::new_id(),
+            new.name,
+            new.kind,
+            new.config,
+            new.created_by
+        )
+        .execute(&self.pool)
+        .await?;
+        select_hosts!("and name = $1", new.name).fetch_optional(&self.pool).await?.ok_or_else(Error::not_found("host"))
+    }
+
+    /// Every host, by name.
+    pub async fn hosts(&self) -> Result<Vec<Host>> {
+        Ok(select_hosts!("order by name").fetch_all(&self.pool).await?)
+    }
+
+    /// One host.
+    pub async fn host(&self, id: Uuid) -> Result<Host> {
+        select_hosts!("and id = $1", id).fetch_optional(&self.pool).await?.ok_or_else(Error::not_found("host"))
+    }
+
+    /// Stores what was just found on a host.
+    pub async fn set_host_facts(&self, id: Uuid, facts: &Value) -> Result<()> {
+        let done = sqlx::query!(
+            "update host set facts = $2, checked_at = now() where id = $1 and deleted_at is null",
+            id,
+            facts
+        )
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 0 { Err(Error::NotFound { what: "host" }) } else { Ok(()) }
+    }
+
+    /// Takes a host out of the lists; runs keep naming it.
+    pub async fn delete_host(&self, id: Uuid) -> Result<()> {
+        let done = sqlx::query!("update host set deleted_at = now() where id = $1 and deleted_at is null", id)
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 0 { Err(Error::NotFound { what: "host" }) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,112 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use podium_domain::status::{CandidateStatus, RunStatus};
+use podium_store::{CandidateOutcome, Error, RunEnd};
+
+use crate::fixture::{TTL, candidate, claim, event, queue_run, run_with_candidate, store};
+
+#[tokio::test]
+async fn no_run_is_claimed_twice() {
+    let store = store().await;
+    let mut queued = HashSet::new();
+    for _ in 0..6 {
+        queued.insert(queue_run(&store).await);
+    }
+    let claims = (0..8).map(|worker| {
+        let store = store.clone();
+        tokio::spawn(async move { store.claim_run(&format!("worker {worker}"), TTL, |_| vec![]).await.unwrap() })
+    });
+    let mut claimed = Vec::new();
+    for claim in claims.collect::<Vec<_>>() {
+        claimed.extend(claim.await.unwrap().map(|claimed| claimed.run.id));
+    }
+    assert_eq!(claimed.len(), 6, "two of eight workers get nothing");
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), queued);
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_ran_out_writes_nothing_more() {
+    let store = store().await;
+    let run_id = queue_run(&store).await;
+    let old = store.claim_run("old", Duration::ZERO, |_| vec![]).await.unwrap().unwrap();
+    let id = store.insert_candidates(&old.lease, &[candidate(0, "a")], &[]).await.unwrap()[0];
+    assert!(!old.resumed);
+
+    let new = claim(&store, "new").await;
+    assert_eq!(new.run.id, run_id);
+    assert!(new.resumed);
+    assert_eq!(new.lease.epoch, old.lease.epoch + 1);
+
+    let events_before = store.events_after(run_id, 0, 100).await.unwrap();
+    let failed = CandidateOutcome::plain(CandidateStatus::Failed);
+    let end = RunEnd { status: RunStatus::Failed, failure: None, summary: None };
+    for result in [
+        store.set_candidate(&old.lease, id, &failed, &[event("stale")]).await,
+        store.append_events(&old.lease, &[event("stale")]).await.map(drop),
+        store.finish_run(&old.lease, &end, &[event("stale")]).await,
+        store.renew_lease(&old.lease, TTL).await.map(drop),
+        store.release_lease(&old.lease).await,
+    ] {
+        assert!(matches!(result, Err(Error::LeaseLost)), "{result:?}");
+    }
+    assert_eq!(store.candidates(run_id).await.unwrap()[0].status, CandidateStatus::Pending);
+    assert_eq!(store.run(run_id).await.unwrap().status, RunStatus::Running);
+    assert_eq!(store.events_after(run_id, 0, 100).await.unwrap(), events_before);
+
+    store.set_candidate(&new.lease, id, &failed, &[]).await.unwrap();
+    assert_eq!(store.candidates(run_id).await.unwrap()[0].status, CandidateStatus::Failed);
+}
+
+#[tokio::test]
+async fn a_live_lease_is_not_taken_and_a_released_one_is() {
+    let store = store().await;
+    queue_run(&store).await;
+    let first = claim(&store, "first").await;
+    assert!(store.claim_run("second", TTL, |_| vec![]).await.unwrap().is_none());
+    store.release_lease(&first.lease).await.unwrap();
+    assert!(claim(&store, "second").await.resumed);
+}
+
+#[tokio::test]
+async fn a_cancel_reaches_the_worker() {
+    let store = store().await;
+    let run_id = queue_run(&store).await;
+    let lease = claim(&store, "worker").await.lease;
+    assert_eq!(store.renew_lease(&lease, TTL).await.unwrap(), RunStatus::Running);
+    let status = store.request_cancel(run_id, |status| vec![event(status.word())]).await.unwrap();
+    assert_eq!(status, RunStatus::Cancelling);
+    assert_eq!(store.renew_lease(&lease, TTL).await.unwrap(), RunStatus::Cancelling);
+
+    let end = RunEnd { status: RunStatus::Cancelled, failure: None, summary: None };
+    store.finish_run(&lease, &end, &[event("end")]).await.unwrap();
+    let run = store.run(run_id).await.unwrap();
+    assert_eq!(run.status, RunStatus::Cancelled);
+    assert!(run.finished_at.is_some());
+    assert_eq!(run.last_event_seq, 4, "queued, claimed, cancelling, end");
+    assert_eq!(store.request_cancel(run_id, |_| vec![event("late")]).await.unwrap(), RunStatus::Cancelled);
+    assert_eq!(store.run(run_id).await.unwrap().last_event_seq, 4, "nothing happened");
+}
+
+#[tokio::test]
+async fn a_waiting_run_is_cancelled_at_once_and_never_claimed() {
+    let store = store().await;
+    let run_id = queue_run(&store).await;
+    assert_eq!(store.request_cancel(run_id, |_| vec![]).await.unwrap(), RunStatus::Cancelled);
+    assert!(store.run(run_id).await.unwrap().finished_at.is_some());
+    assert!(store.claim_run("worker", TTL, |_| vec![]).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_run_ends_once_and_only_in_a_final_state() {
+    let store = store().await;
+    let (lease, _) = run_with_candidate(&store).await;
+    let end = |status| RunEnd { status, failure: None, summary: Some(serde_json::json!(["a wins"])) };
+    let result = store.finish_run(&lease, &end(RunStatus::Running), &[]).await;
+    assert!(matches!(result, Err(Error::Value { .. })), "{result:?}");
+    store.finish_run(&lease, &end(RunStatus::Completed), &[]).await.unwrap();
+    let result = store.finish_run(&lease, &end(RunStatus::Failed), &[]).await;
+    assert!(matches!(&result, Err(Error::Conflict { constraint }) if constraint == "run_is_unfinished"), "{result:?}");
+    let run = store.run(lease.run_id).await.unwrap();
+    assert_eq!((run.status, run.summary), (RunStatus::Completed, Some(serde_json::json!(["a wins"]))));
+}

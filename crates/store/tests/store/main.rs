@@ -1,0 +1,10 @@
+//! The store on a real PostgreSQL, a fresh database per test.
+
+mod artifacts;
+mod events;
+mod fixture;
+mod lease;
+mod measurements;
+mod migrate;
+mod reports;
+mod things;
