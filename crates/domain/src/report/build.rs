@@ -291,27 +291,30 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>,
         caveats.push(Caveat::MeasuredOnce);
     }
     let count = |matches: fn(&ResultRow) -> bool| rows.iter().filter(|row| matches(row)).count() as u64;
-    let counted: [(u64, fn(u64) -> Caveat); 4] = [
-        (count(|r| matches!(r.validity(), Some(Validity::Doubtful(_)))), |rows| Caveat::Doubtful { rows }),
-        (count(|r| matches!(r.validity(), Some(Validity::Invalid(_)))), |rows| Caveat::Invalid { rows }),
-        (count(|r| r.is_measured() && !r.sla_verdict().recomputed), |rows| Caveat::NotRecomputed { rows }),
-        (count(|r| r.is_measured() && r.validity().is_none()), |rows| Caveat::UnknownValidity { rows }),
+    let counted = [
+        Caveat::Doubtful { rows: count(|row| matches!(row.validity(), Some(Validity::Doubtful(_)))) },
+        Caveat::Invalid { rows: count(|row| matches!(row.validity(), Some(Validity::Invalid(_)))) },
+        Caveat::NotRecomputed { rows: count(|row| row.is_measured() && !row.sla_verdict().recomputed) },
+        Caveat::UnknownValidity { rows: count(|row| row.is_measured() && row.validity().is_none()) },
     ];
-    caveats.extend(counted.into_iter().filter(|(rows, _)| *rows > 0).map(|(rows, caveat)| caveat(rows)));
+    caveats.extend(counted.into_iter().filter(|caveat| !caveat.counts_nothing()));
     caveats.extend(unequal(rows));
     caveats.extend(input.notes.iter().map(|text| Caveat::Note { text: text.clone() }));
     caveats
 }
 
+/// A fact that a row may state.
+type Fact = fn(&ResultRow) -> Option<String>;
+
 /// What has to be equal over the rows of a fair comparison and is not.
 fn unequal(rows: &[ResultRow]) -> Vec<Caveat> {
-    let facts: [(&str, fn(&ResultRow) -> Option<String>); 4] = [
+    let facts: [(&str, Fact); 4] = [
         ("model", |row| row.model.clone()),
         ("GPU model", |row| row.hardware.gpu_model.clone()),
         ("GPU count", |row| row.hardware.gpu_count.map(|count| count.to_string())),
         ("endpoint", |row| row.workload.endpoint.clone()),
     ];
-    let differing = |(what, fact): (&str, fn(&ResultRow) -> Option<String>)| {
+    let differing = |(what, fact): (&str, Fact)| {
         let values: BTreeSet<String> = rows.iter().filter(|row| row.is_measured()).filter_map(fact).collect();
         (values.len() > 1).then(|| Caveat::Unequal { what: what.to_owned(), values: values.into_iter().collect() })
     };

@@ -108,6 +108,19 @@ pub enum Caveat {
     },
 }
 
+impl Caveat {
+    /// Whether it counts rows and there are none.
+    pub(super) fn counts_nothing(&self) -> bool {
+        matches!(
+            self,
+            Caveat::Doubtful { rows: 0 }
+                | Caveat::Invalid { rows: 0 }
+                | Caveat::NotRecomputed { rows: 0 }
+                | Caveat::UnknownValidity { rows: 0 }
+        )
+    }
+}
+
 impl fmt::Display for Caveat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -109,11 +109,20 @@ fn redact_command(command: &str) -> String {
     words.iter().map(|word| quote(&redact_word(word))).collect::<Vec<_>>().join(" ")
 }
 
-/// Quotes a word for a shell, but leaves the placeholder readable.
+/// Quotes a word for a shell, but leaves the placeholder readable, and the name of an assignment or flag unquoted.
 fn quote(word: &str) -> String {
-    let rest = word.replace(PATH, "");
-    let plain = word.contains(PATH) && (rest.is_empty() || shell_join(std::slice::from_ref(&rest)) == rest);
-    if plain { word.to_owned() } else { shell_join(&[word.to_owned()]) }
+    if is_plain(word) {
+        return word.to_owned();
+    }
+    match word.split_once('=') {
+        Some((name, value)) if is_plain(name) => format!("{name}={}", shell_join(&[value.to_owned()])),
+        _ => shell_join(&[word.to_owned()]),
+    }
+}
+
+/// Whether a shell takes `word` as it is, apart from the placeholder.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.replace(PATH, "").chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c))
 }
 
 /// One word: a path as a whole, behind a flag's `=`, or inside a value.
@@ -202,6 +211,7 @@ mod tests {
             ),
             ("bash -c 'cd /home/u && ./run.sh'", "bash -c 'cd <path> && <path>'"),
             ("s --lora a=/x/y,b=/z", "s --lora a=<path>"),
+            ("A='b c' x '--y=d e' '' 'it'\\''s'", r#"A='b c' x --y='d e' '' "it's""#),
             ("docker run -v /data:/data img", "docker run -v <path> img"),
         ];
         for (command, expected) in cases {

@@ -1,1 +1,185 @@
+use serde_json::{Value, json};
 
+use super::*;
+
+/// Two frameworks with two candidates each in two scenarios.
+fn rows() -> Vec<ResultRow> {
+    let of = |framework: &str, id: &str, baseline: bool, scenario: &str, rps: f64, ttft: f64| {
+        json!({
+            "framework": framework, "candidate_id": format!("{framework}-{id}"), "status": "ok", "model": "org/model",
+            "framework_version": "1.0",
+            "hardware": {"gpu_model": "H100", "gpu_count": 4},
+            "workload": {"kind": "random", "scenario": scenario, "input_len": 1000, "output_len": 200,
+                         "num_prompts": 80, "request_rate": 8, "endpoint": "/v1/completions"},
+            "sla": {"max_p50_ttft_ms": 500},
+            "metrics": {"request_throughput": rps, "p50_ttft_ms": ttft},
+            "server_command": "/opt/bin/serve --model /srv/m", "benchmark_command": "podium load",
+            "artifacts": {"server_log": "/var/log/x.log"},
+            "podium": {"baseline": baseline, "load_mode": "rate", "validity": {"verdict": "valid"}, "measured_times": 1},
+        })
+    };
+    [
+        of("sglang", "base", true, "chat", 3.0, 100.0),
+        of("sglang", "a", false, "chat", 4.0, 100.0),
+        of("vllm", "base", true, "chat", 3.5, 100.0),
+        of("vllm", "b", false, "chat", 9.0, 900.0),
+        of("sglang", "a", false, "sum", 1.0, 100.0),
+        of("vllm", "b", false, "sum", 2.0, 100.0),
+    ]
+    .map(row)
+    .to_vec()
+}
+
+fn row(value: Value) -> ResultRow {
+    serde_json::from_value(value).unwrap()
+}
+
+fn build(rows: Vec<ResultRow>) -> Report {
+    Report::build(ReportInput { rows, ..ReportInput::default() })
+}
+
+#[test]
+fn the_best_rows_are_compared_and_the_rest_is_listed() {
+    let report = build(rows());
+    let answers = report.answers();
+    assert_eq!(answers[0], "SGLang wins chat by 14.3 % over vLLM (measured once: no interval).");
+    assert_eq!(answers[1], "vLLM wins sum by 100 % over SGLang (measured once: no interval).");
+    assert_eq!(report.comparison("chat").unwrap().ranked, [1, 2]);
+    assert_eq!(report.best_by_framework[0].rows, [1, 4]);
+    let [missed] = &report.not_selected[..] else { panic!("{:?}", report.not_selected) };
+    assert_eq!((missed.row, missed.reason.as_str()), (3, "misses the SLA: p50 TTFT 900 ms, limit 500 ms"));
+    assert!(report.has_winner());
+    assert_eq!(report.candidates, 4);
+}
+
+#[test]
+fn sglang_gets_a_hand_off_where_it_does_not_win() {
+    let report = build(rows());
+    let expected = ProfilerHandoff {
+        scenario: "sum".into(),
+        row: Some(4),
+        input: Lengths::Exact { tokens: 1000 },
+        output: Lengths::Exact { tokens: 200 },
+    };
+    assert_eq!(report.profiler_handoffs, [expected]);
+}
+
+#[test]
+fn an_incomplete_search_and_a_flow_check_have_no_winner() {
+    let only_base: Vec<_> = rows().into_iter().filter(|row| row.candidate_id != "vllm-b").collect();
+    let leading = build(only_base.clone());
+    assert!(!leading.has_winner());
+    assert_eq!(
+        leading.answers()[0],
+        "SGLang is leading in chat by 14.3 % over vLLM (search incomplete: no winner yet; measured once: no interval)."
+    );
+    assert!(leading.caveats.contains(&Caveat::BaselineOnly { frameworks: vec!["vllm".into()] }));
+
+    let reason = FrameworkSearch {
+        framework: "vllm".into(),
+        reason: Some("its CLI is not on this host".into()),
+        ..FrameworkSearch::default()
+    };
+    let sglang = FrameworkSearch { framework: "sglang".into(), ..FrameworkSearch::default() };
+    let with_reason =
+        Report::build(ReportInput { rows: only_base, searches: vec![sglang, reason], ..ReportInput::default() });
+    assert!(with_reason.has_winner());
+
+    let interrupted =
+        Report::build(ReportInput { rows: rows(), interrupted: Some("cancelled".into()), ..ReportInput::default() });
+    assert!(!interrupted.has_winner());
+
+    let mut smoke = rows();
+    smoke.iter_mut().for_each(|row| row.workload.num_prompts = Some(20));
+    let smoke = build(smoke);
+    assert!(smoke.flow_check && !smoke.has_winner());
+    assert_eq!(smoke.comparisons[0].answer.state, AnswerState::FlowCheck);
+}
+
+#[test]
+fn an_invalid_row_never_wins_even_if_it_says_ok() {
+    let mut rows = rows();
+    rows[5].podium.as_mut().unwrap().validity = Some(crate::validity::Validity::Invalid(vec![]));
+    let report = build(rows);
+    assert_eq!(report.comparison("sum").unwrap().answer.framework.as_deref(), Some("sglang"));
+    assert!(report.not_selected.iter().any(|n| n.row == 5));
+    assert!(report.caveats.contains(&Caveat::Invalid { rows: 1 }));
+}
+
+#[test]
+fn nothing_to_select_is_said() {
+    let mut rows = rows();
+    rows.iter_mut().for_each(|row| row.sla.max_p50_ttft_ms = Some(1.0));
+    let report = build(rows);
+    assert_eq!(report.answers()[0], "No candidate holds the SLA in chat with a valid measurement.");
+    assert_eq!(report.not_selected.len(), 6);
+    assert_eq!(report.best_by_framework[0].without, ["chat", "sum"]);
+    assert_eq!(build(vec![]).comparisons, []);
+}
+
+#[test]
+fn simulated_is_said_in_every_part() {
+    let mut rows = rows();
+    rows[5].podium.as_mut().unwrap().simulated = true;
+    let report = build(rows);
+    assert_eq!(report.simulated, ["vllm"]);
+    assert!(report.answers()[1].starts_with("Simulated: vLLM wins sum"), "{:?}", report.answers());
+    assert!(report.versions.iter().any(|v| v.simulated));
+    assert!(matches!(&report.caveats[0], Caveat::Simulated { frameworks } if frameworks == &["vllm"]));
+}
+
+#[test]
+fn other_load_modes_get_tables_of_their_own() {
+    let mut rows = rows();
+    let mut closed = rows[1].clone();
+    closed.metrics.request_throughput = Some(99.0);
+    closed.podium.as_mut().unwrap().load_mode = Some(LoadMode::Concurrency);
+    rows.push(closed);
+    let report = build(rows);
+    assert_eq!(report.other_modes, [ModeTable { mode: LoadMode::Concurrency, rows: vec![6] }]);
+    assert_eq!(report.comparison("chat").unwrap().ranked, [1, 2], "the primary mode decides");
+    assert_eq!(report.order[0], 6, "the order is over all rows");
+}
+
+#[test]
+fn a_shared_report_holds_no_paths_hosts_or_artifacts() {
+    let mut report = build(rows());
+    report.hardware.host = Some(HostFacts { name: "gpu-box".into(), facts: vec![("CPU".into(), "x".into())] });
+    report.rows[0].failure_reason = Some("gpu-box: cannot open /srv/m".into());
+    report.rows[0].extra.insert("note".into(), json!({"deep": ["see /home/u/x"]}));
+    let redacted = report.redacted().unwrap();
+    let text = serde_json::to_string(&redacted).unwrap();
+    for secret in ["gpu-box", "/srv", "/opt", "/home", "/var"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert_eq!(redacted.rows[0].server_command.as_deref(), Some("<path> --model <path>"));
+    assert_eq!(redacted.rows[0].workload.endpoint.as_deref(), Some("/v1/completions"));
+    assert_eq!(redacted.comparisons, report.comparisons);
+}
+
+#[test]
+fn a_report_survives_being_stored() {
+    let report = build(rows());
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+}
+
+#[test]
+fn figures_have_three_significant_digits() {
+    let cases = [
+        (0.0, "0"),
+        (1.0, "1.00"),
+        (9.999, "10.0"),
+        (99.96, "100"),
+        (12.34, "12.3"),
+        (0.012345, "0.0123"),
+        (123.6, "124"),
+        (12345.6, "12346"),
+        (-5.678, "-5.68"),
+        (999.6, "1000"),
+        (f64::NAN, "–"),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(figure(value), expected, "{value}");
+    }
+}
