@@ -39,10 +39,8 @@ pub fn all(paths: &Paths, steps: &mut Steps) -> Option<WasmToolchain> {
     });
     steps.run("clippy (browser)", "mend what it names; it compiles app with `hydrate` for wasm32", || {
         let toolchain = toolchain.as_ref().ok_or_else(|| anyhow::anyhow!("there is no compiler for it, see above"))?;
-        toolchain.ensure_clippy()?;
         let packages = ["--package", "podium-frontend", "--package", "podium-app", "--lib"];
-        succeed(toolchain.cargo(paths).arg("clippy").args(packages).args(["--", "-D", "warnings"]))
-            .map(|_| String::new())
+        succeed(toolchain.clippy(paths)?.args(packages).args(["--", "-D", "warnings"])).map(|_| String::new())
     });
     steps.run("queries against the migrations", sqlx::ADVICE, || sqlx::check(paths));
     steps.run("unused dependencies", dependencies::ADVICE, || dependencies::check(paths));

@@ -24,6 +24,7 @@ pub const ADVICE: &str = "give the machine a Rust standard library for wasm32: `
 
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_CARGO_CLIPPY: &str = "/usr/bin/cargo-clippy";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
 
 /// How the browser code is compiled here.
@@ -44,43 +45,49 @@ impl WasmToolchain {
     /// A cargo for the browser target; add the subcommand's words. `--target` is set by environment.
     #[must_use]
     pub fn cargo(&self, paths: &Paths) -> Command {
-        let mut command = match self {
-            Self::Installed => cargo(paths),
-            Self::Debian { sysroot, linker } => {
-                let mut command = cargo_at(Path::new(DEBIAN_CARGO), paths);
-                command
-                    .env("RUSTC", DEBIAN_RUSTC)
-                    // Its `cargo clippy` takes the driver beside it, and rustup's must not come before.
-                    .env("PATH", path_with_debian_first())
-                    .env_remove("RUSTUP_TOOLCHAIN")
-                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("--sysroot={}", sysroot.display()));
-                command
-            }
-        };
-        command.env("CARGO_BUILD_TARGET", TARGET);
-        command
+        match self {
+            Self::Installed => for_browser(cargo(paths)),
+            Self::Debian { sysroot, linker } => debian(DEBIAN_CARGO, paths, sysroot, linker),
+        }
     }
 
-    /// Sees to a clippy that belongs to this compiler.
+    /// `cargo clippy` of the same compiler; add its arguments.
     ///
     /// # Errors
     /// When it is Debian's and cannot be installed.
-    pub fn ensure_clippy(&self) -> Result<()> {
+    pub fn clippy(&self, paths: &Paths) -> Result<Command> {
         match self {
-            Self::Installed => Ok(()),
-            Self::Debian { .. } => apt::ensure(&["rust-web-clippy"]).map(|_| ()),
+            Self::Installed => {
+                let mut command = self.cargo(paths);
+                command.arg("clippy");
+                Ok(command)
+            }
+            Self::Debian { sysroot, linker } => {
+                apt::ensure(&["rust-web-clippy"])?;
+                // Started by its path: cargo would look into ~/.cargo/bin first, and take another compiler's.
+                let mut command = debian(DEBIAN_CARGO_CLIPPY, paths, sysroot, linker);
+                command.env("CARGO", DEBIAN_CARGO).arg("clippy");
+                Ok(command)
+            }
         }
     }
 }
 
-fn path_with_debian_first() -> std::ffi::OsString {
-    let mut path = std::ffi::OsString::from("/usr/bin");
-    if let Some(rest) = std::env::var_os("PATH") {
-        path.push(":");
-        path.push(rest);
-    }
-    path
+fn for_browser(mut command: Command) -> Command {
+    command.env("CARGO_BUILD_TARGET", TARGET);
+    command
+}
+
+fn debian(program: &str, paths: &Paths, sysroot: &Path, linker: &Path) -> Command {
+    let mut command = for_browser(cargo_at(Path::new(program), paths));
+    command
+        .env("RUSTC", DEBIAN_RUSTC)
+        .env_remove("RUSTUP_TOOLCHAIN")
+        // The libraries of the compiler that runs xtask.
+        .env_remove("LD_LIBRARY_PATH")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("--sysroot={}", sysroot.display()));
+    command
 }
 
 /// `cargo xtask wasm-setup`.
