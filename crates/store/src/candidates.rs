@@ -5,7 +5,7 @@ use podium_domain::status::CandidateStatus;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::convert::{all, decode, encode, word};
+use crate::convert::{all, decode, encode, ordered, word};
 use crate::error::{Error, Result};
 use crate::events::{NewEvent, append};
 use crate::lease::Lease;
@@ -133,14 +133,14 @@ impl Store {
             sqlx::query!(
                 "insert into candidate (id, run_id, ordinal, framework, candidate_id, baseline, flags, argv, command,
                      status, failure_reason)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                 values ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10, $11)",
                 id,
                 lease.run_id,
                 new.ordinal,
                 new.framework.id(),
                 new.candidate_id,
                 new.baseline,
-                new.flags,
+                ordered(&new.flags),
                 encode("candidate.argv", &new.argv)?,
                 new.command,
                 new.status.word(),

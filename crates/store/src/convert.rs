@@ -24,6 +24,12 @@ pub(crate) fn encode<T: Serialize + ?Sized>(column: &'static str, value: &T) -> 
     serde_json::to_value(value).map_err(|error| Error::Value { column, reason: error.to_string() })
 }
 
+/// A JSON value as the text that a `json` column keeps as it is. sqlx sends JSON as `jsonb`, which sorts an object's keys:
+/// such values are sent as text and cast (`$1::text::json`).
+pub(crate) fn ordered(value: &Value) -> String {
+    value.to_string()
+}
+
 /// Rows as values; the first one that does not fit is the error.
 pub(crate) fn all<R, T: TryFrom<R, Error = Error>>(rows: Vec<R>) -> Result<Vec<T>> {
     rows.into_iter().map(T::try_from).collect()

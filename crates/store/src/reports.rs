@@ -4,6 +4,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::convert::ordered;
 use crate::error::{Error, Result};
 use crate::events::{NewEvent, append};
 use crate::lease::Lease;
@@ -66,12 +67,12 @@ impl Store {
         let mut tx = self.fenced(lease).await?;
         sqlx::query!(
             "insert into report (id, run_id, schema_version, title, model, simulated, created_by)
-             values ($1, $2, $3, $4, $5, $6, $7)",
+             values ($1, $2, $3, $4, $5::text::json, $6, $7)",
             new.id,
             lease.run_id,
             new.schema_version,
             new.title,
-            new.model,
+            ordered(&new.model),
             new.simulated,
             new.created_by
         )

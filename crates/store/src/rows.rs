@@ -4,7 +4,7 @@ use podium_domain::status::CandidateStatus;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::convert::{all, word};
+use crate::convert::{all, ordered, word};
 use crate::error::{Error, Result};
 use crate::events::{NewEvent, append};
 use crate::lease::Lease;
@@ -97,7 +97,7 @@ impl Store {
             sqlx::query!(
                 r#"insert into result_row (id, run_id, candidate_id, ordinal, framework, scenario, status, sla_passed,
                        request_throughput, output_token_throughput, p50_ttft_ms, p50_tpot_ms, simulated, "row", original)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"#,
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::json, $15)"#,
                 crate::new_id(),
                 lease.run_id,
                 new.candidate_id,
@@ -111,7 +111,7 @@ impl Store {
                 new.p50_ttft_ms,
                 new.p50_tpot_ms,
                 new.simulated,
-                new.row,
+                ordered(&new.row),
                 new.original
             )
             .execute(&mut *tx)

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::convert::{all, word};
+use crate::convert::{all, ordered, word};
 use crate::error::{Error, Result};
 use crate::events::{NewEvent, append};
 use crate::lease::Lease;
@@ -191,12 +191,12 @@ impl Store {
         sqlx::query!(
             "insert into run (id, plan_id, plan_version, plan_yaml, plan, options, title, model, frameworks, flow_check,
                  simulated, host_id, created_by)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             values ($1, $2, $3, $4, $5::text::json, $6, $7, $8, $9, $10, $11, $12, $13)",
             id,
             new.plan.map(|(plan_id, _)| plan_id),
             new.plan.map(|(_, version)| version),
             new.plan_yaml,
-            new.plan_json,
+            ordered(&new.plan_json),
             new.options,
             new.title,
             new.model,
