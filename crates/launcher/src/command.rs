@@ -87,10 +87,7 @@ pub enum CommandError {
 /// Runs a command on this machine.
 pub(crate) async fn run(spec: &CommandSpec) -> Result<CommandOutput, CommandError> {
     let program = spec.argv.first().ok_or(CommandError::Empty)?.clone();
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => CommandError::NotFound { program: program.clone() },
-        _ => CommandError::Io { program: program.clone(), source },
-    };
+    let failed = |source| failed(&program, source);
     let mut command = Command::new(&program);
     command.args(&spec.argv[1..]).envs(spec.env.iter().map(|(n, v)| (n, v)));
     command.stdin(if spec.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
@@ -124,6 +121,15 @@ pub(crate) async fn run(spec: &CommandSpec) -> Result<CommandOutput, CommandErro
             }
             Err(CommandError::TimedOut { program, deadline: spec.deadline })
         }
+    }
+}
+
+/// What the system said when `program` was started or waited for.
+pub(crate) fn failed(program: &str, source: io::Error) -> CommandError {
+    let program = program.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound => CommandError::NotFound { program },
+        _ => CommandError::Io { program, source },
     }
 }
 

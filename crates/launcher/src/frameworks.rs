@@ -194,7 +194,7 @@ async fn asked_version(install: &FrameworkInstall) -> Option<String> {
     // llama.cpp prints its version to standard error, below what its backends say.
     let lines: Vec<&str> = output.stdout.lines().chain(output.stderr.lines()).collect();
     let line = lines.iter().find(|line| line.starts_with("version")).or(lines.first())?;
-    Some(line.trim().to_owned())
+    Some(line.trim().trim_start_matches("version: ").to_owned())
 }
 
 #[cfg(test)]

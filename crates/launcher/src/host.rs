@@ -11,6 +11,7 @@ use crate::engine::{Engine, EngineSpec};
 use crate::facts::HostFacts;
 use crate::failure::LaunchFailure;
 use crate::local::LocalHost;
+use crate::piped::PipedProcess;
 use crate::ports::PortState;
 use crate::processes::RunningLaunch;
 use crate::resolve::ResolvedCommand;
@@ -48,6 +49,16 @@ impl Host {
     pub async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, CommandError> {
         match self {
             Host::Local(local) => local.run(command).await,
+        }
+    }
+
+    /// Starts a program that is talked to through its pipes while it runs, such as the load generator.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub async fn start_piped(&self, argv: &[String], env: &[(String, String)]) -> Result<PipedProcess, CommandError> {
+        match self {
+            Host::Local(local) => local.start_piped(argv, env),
         }
     }
 

@@ -11,6 +11,7 @@ mod local;
 
 mod command;
 mod environment;
+mod piped;
 
 mod facts;
 mod frameworks;
@@ -43,6 +44,7 @@ pub use host::Host;
 pub use inject::{DEPLOY_HOST, ENGINE_HOST, InjectedCommand, deploy_port, inject};
 pub use local::{LocalHost, LocalHostOptions};
 pub use log::{EngineLog, LogChunk, LogLength, LogLimits};
+pub use piped::PipedProcess;
 pub use ports::{PortOwner, PortState};
 pub use processes::{LAUNCH_VARIABLE, ProcessIdentity, ProcessInfo, RunningLaunch};
 pub use readiness::ReadyFacts;

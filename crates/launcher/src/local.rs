@@ -12,6 +12,7 @@ use crate::engine::{Engine, EngineSpec};
 use crate::environment::Environment;
 use crate::facts::{self, HostFacts};
 use crate::failure::LaunchFailure;
+use crate::piped::PipedProcess;
 use crate::ports::{self, PortState};
 use crate::processes::{self, RunningLaunch};
 use crate::resolve::{self, ResolvedCommand};
@@ -61,6 +62,10 @@ impl LocalHost {
 
     pub(crate) async fn run(&self, spec: &CommandSpec) -> Result<CommandOutput, CommandError> {
         command::run(spec).await
+    }
+
+    pub(crate) fn start_piped(&self, argv: &[String], env: &[(String, String)]) -> Result<PipedProcess, CommandError> {
+        PipedProcess::start(argv, env, self.scrubber.clone())
     }
 
     pub(crate) fn resolve_command(

@@ -177,6 +177,7 @@ impl EngineLog {
         let mut offset = 0;
         loop {
             let chunk = self.read(offset, 1 << 20)?;
+            // Up to three bytes are the rest of a character whose beginning is gone.
             if chunk.skipped_bytes > 3 {
                 all.extend_from_slice(format!("\n[… {} bytes left out …]\n", chunk.skipped_bytes).as_bytes());
             }

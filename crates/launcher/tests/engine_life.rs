@@ -295,6 +295,20 @@ async fn a_server_that_is_never_healthy_runs_into_its_deadline() {
 }
 
 #[tokio::test]
+async fn arguments_reach_the_engine_byte_for_byte() {
+    let machine = Machine::new();
+    let hostile = ["--x", "$(touch /tmp/never)", "`id`", "a b", "'", "\"", "", "*", "x;y&z|w>v", "grün\n"];
+    for idle_priority in [false, true] {
+        let mut spec = machine.spec(&["python3", "-c", "import json, sys; print(json.dumps(sys.argv[1:]))"]).await;
+        spec.argv.extend(hostile.map(str::to_owned));
+        spec.idle_priority = idle_priority;
+        let engine = machine.host.start(spec).await.unwrap();
+        let failure = not_ready(&engine).await;
+        assert_eq!(serde_json::from_str::<Vec<String>>(&failure.evidence[0]).unwrap(), hostile);
+    }
+}
+
+#[tokio::test]
 async fn a_cancel_ends_the_wait() {
     let machine = Machine::new();
     let engine = machine.host.start(machine.spec(&["sleep", "600"]).await).await.unwrap();
