@@ -1,1 +1,8 @@
-//! formats
+//! Podium's outer formats: plans as YAML, help texts of servers, result rows, report writers.
+
+pub mod help;
+
+pub mod plan;
+
+#[cfg(test)]
+mod test_support;

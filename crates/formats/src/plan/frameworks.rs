@@ -1,0 +1,347 @@
+//! `frameworks`: server commands, base flags and search spaces.
+
+use indexmap::IndexMap;
+use podium_domain::flags::word;
+use podium_domain::framework::Framework;
+use podium_domain::plan::FrameworkPlan;
+use serde_json::Value;
+
+use super::context::{At, Findings, Section};
+use super::problem::{Problem, suggestion};
+use super::sequence;
+use super::tree::Content;
+use super::values::{check_value, secret_reason};
+use crate::help::{HelpFlags, HelpSet};
+
+/// A flag of a plan: its name with underscores, and where its value stands.
+#[derive(Debug, Clone)]
+pub(super) struct ReadFlag<'a> {
+    pub name: String,
+    pub at: At<'a>,
+    /// The searched values; for a base flag the one value.
+    pub values: Vec<At<'a>>,
+}
+
+/// Flags that the launcher sets itself.
+const LAUNCHER_FLAGS: [&str; 2] = ["host", "port"];
+
+/// Reads every enabled framework. `longest` is the longest sequence of all scenarios; `in_set` is whether
+/// `benchmark.framework_set` leaves a framework in.
+pub(super) fn frameworks(
+    findings: &mut Findings,
+    top: &mut Section<'_>,
+    longest: Option<u32>,
+    in_set: &dyn Fn(Framework) -> bool,
+    help: Option<&HelpSet>,
+) -> IndexMap<Framework, FrameworkPlan> {
+    let mut plans = IndexMap::new();
+    let Some(at) = top.get("frameworks") else {
+        findings.missing(top, "frameworks", "is missing: give at least one framework with its flags");
+        return plans;
+    };
+    let Some(section) = findings.section(&at) else { return plans };
+    let (problems_before, mut enabled) = (findings.problems.len(), 0);
+    for entry in section.entries {
+        let part = At { node: &entry.value, path: section.child(&entry.key) };
+        let framework: Framework = match entry.key.parse() {
+            Ok(framework) => framework,
+            Err(unknown) => {
+                let near = suggestion(&entry.key, Framework::ALL.map(Framework::id));
+                findings.problems.push(Problem::new(part.path, Some(entry.line), format!("{unknown}{near}")));
+                continue;
+            }
+        };
+        let Some(section) = findings.section(&part) else { continue };
+        let help = help.and_then(|help| help.get(framework));
+        let mut reader = PartReader { findings: &mut *findings, framework, help };
+        if let Some(plan) = reader.part(section, longest) {
+            if in_set(framework) {
+                enabled += 1;
+                plans.insert(framework, plan);
+            } else {
+                findings.warning(&part, "takes no part: `benchmark.framework_set` does not list it");
+            }
+        }
+    }
+    if enabled == 0 && findings.problems.len() == problems_before {
+        findings.problem(&at, "no framework is enabled: enable at least one");
+    }
+    plans
+}
+
+struct PartReader<'f, 'h> {
+    findings: &'f mut Findings,
+    framework: Framework,
+    help: Option<&'h HelpFlags>,
+}
+
+impl PartReader<'_, '_> {
+    /// One framework's part; `None` where it is disabled.
+    fn part(&mut self, mut section: Section<'_>, longest: Option<u32>) -> Option<FrameworkPlan> {
+        let enabled = section.get("enabled").is_none_or(|at| self.findings.switch(&at).unwrap_or(true));
+        if !enabled {
+            return None;
+        }
+        let server_command = self.server_command(&mut section);
+        let model_path = section.get("model_path").and_then(|at| self.findings.text(&at));
+        let base = self.mapping(&mut section, "base_server_flags");
+        let space = self.mapping(&mut section, "search_space");
+        let backend_policy = self.backend_policy(&mut section);
+        section.ignore(&["config_source"]);
+
+        let base_flags = base.as_ref().map(|base| self.base_flags(base)).unwrap_or_default();
+        let searched = space.as_ref().map(|space| self.searched_flags(space)).unwrap_or_default();
+        if self.framework == Framework::TensorrtLlm {
+            self.tensorrt_policy(base.as_ref(), &base_flags, &searched);
+        }
+        self.switches_without_effect(&base_flags, &searched);
+        if let (Some(base), Some(longest)) = (&base, longest) {
+            sequence::check(self.findings, self.framework, base, &base_flags, &searched, longest);
+        }
+        self.findings.finish(section);
+        Some(FrameworkPlan {
+            server_command,
+            model_path,
+            base_server_flags: base_flags.iter().map(|flag| (flag.name.clone(), flag.at.node.to_value())).collect(),
+            search_space: searched
+                .iter()
+                .map(|flag| (flag.name.clone(), flag.values.iter().map(|at| at.node.to_value()).collect()))
+                .collect(),
+            backend_policy,
+        })
+    }
+
+    fn server_command(&mut self, section: &mut Section<'_>) -> String {
+        let default = self.framework.spec().server_command;
+        let Some(at) = section.get("server_command") else {
+            self.findings.fill(section.child("server_command"), default);
+            return default.to_owned();
+        };
+        let Some(command) = self.findings.text(&at) else { return default.to_owned() };
+        match shlex::split(&command) {
+            None => self.findings.problem(&at, format!("`{command}` has an unclosed quote")),
+            Some(words) if words.is_empty() => self.findings.problem(&at, format!("`{command}` has no words")),
+            Some(words) if self.framework == Framework::TensorrtLlm => self.backend_in_command(&at, &words),
+            Some(_) => {}
+        }
+        command
+    }
+
+    fn backend_in_command(&mut self, at: &At<'_>, words: &[String]) {
+        for (index, word) in words.iter().enumerate() {
+            let value = match word.strip_prefix("--backend") {
+                Some("") => words.get(index + 1).map(String::as_str),
+                Some(rest) => rest.strip_prefix('='),
+                None => None,
+            };
+            if let Some(value) = value
+                && value != "pytorch"
+            {
+                self.findings.problem(at, format!("the command asks for the backend `{value}`: {PYTORCH_ONLY}"));
+            }
+        }
+    }
+
+    fn mapping<'a>(&mut self, section: &mut Section<'a>, key: &'static str) -> Option<Section<'a>> {
+        match section.get_or_null(key) {
+            Some(at) if at.node.is_null() => {
+                self.findings.problem(&at, "expected a mapping, found nothing: write {} for none");
+                None
+            }
+            Some(at) => self.findings.section(&at),
+            None => {
+                self.findings.missing(section, key, "is missing: every enabled framework has it; write {} for none");
+                None
+            }
+        }
+    }
+
+    fn backend_policy(&mut self, section: &mut Section<'_>) -> Option<String> {
+        let at = section.get("backend_policy");
+        if self.framework != Framework::TensorrtLlm {
+            if let Some(at) = at {
+                self.findings.warning(&at, "only TensorRT-LLM has a backend policy; it is ignored here");
+            }
+            return None;
+        }
+        match at {
+            None => self.findings.fill(section.child("backend_policy"), FIXED_PYTORCH),
+            Some(at) => {
+                if let Some(policy) = self.findings.text(&at)
+                    && policy != FIXED_PYTORCH
+                {
+                    self.findings.problem(&at, format!("must be {FIXED_PYTORCH}, found `{policy}`: {PYTORCH_ONLY}"));
+                }
+            }
+        }
+        Some(FIXED_PYTORCH.to_owned())
+    }
+
+    fn base_flags<'a>(&mut self, base: &Section<'a>) -> Vec<ReadFlag<'a>> {
+        let flags = self.flags(base);
+        for flag in &flags {
+            if LAUNCHER_FLAGS.contains(&flag.name.as_str()) {
+                self.findings.warning(&flag.at, "Podium chooses it for each launch; this value has no effect");
+            }
+            self.value(flag, &flag.at);
+        }
+        flags
+    }
+
+    fn searched_flags<'a>(&mut self, space: &Section<'a>) -> Vec<ReadFlag<'a>> {
+        let mut flags = self.flags(space);
+        for flag in &mut flags {
+            if LAUNCHER_FLAGS.contains(&flag.name.as_str()) {
+                self.findings.problem(&flag.at, "cannot be searched: Podium chooses it for each launch");
+            }
+            if self.framework.knob(&flag.name).is_some_and(|knob| knob.pinned) {
+                let message =
+                    "searching it makes the runs a study of this knob: comparisons keep it fixed in the base flags";
+                self.findings.warning(&flag.at, message);
+            }
+            flag.values = self.searched_values(&flag.at);
+            for (index, value) in flag.values.iter().enumerate() {
+                let json = value.node.to_value();
+                if flag.values[..index].iter().any(|earlier| earlier.node.to_value() == json) {
+                    self.findings.warning(value, format!("`{}` is listed twice", word(&json)));
+                }
+                self.value(flag, value);
+            }
+        }
+        flags
+    }
+
+    /// The values of one searched flag; a scalar is a list of one.
+    fn searched_values<'a>(&mut self, at: &At<'a>) -> Vec<At<'a>> {
+        match &at.node.content {
+            Content::Scalar(Value::Null) => {
+                self.findings.problem(at, "has no values: list them, or remove the key");
+                Vec::new()
+            }
+            Content::List(items) if items.is_empty() => {
+                self.findings.problem(at, "the list is empty: give it values, or remove the key");
+                Vec::new()
+            }
+            Content::Mapping(_) => self.findings.wrong_type(at, "a list of values").unwrap_or_default(),
+            Content::Scalar(_) => vec![at.clone()],
+            Content::List(_) => at.items().unwrap_or_default(),
+        }
+    }
+
+    /// The flags of a mapping, each checked to exist.
+    fn flags<'a>(&mut self, section: &Section<'a>) -> Vec<ReadFlag<'a>> {
+        let mut flags: Vec<ReadFlag<'a>> = Vec::with_capacity(section.entries.len());
+        for entry in section.entries {
+            let name = entry.key.replace('-', "_");
+            let at = At { node: &entry.value, path: section.child(&entry.key) };
+            if flags.iter().any(|flag| flag.name == name && flag.at.path != at.path) {
+                let message = format!("`{name}` is given twice, with `-` and with `_`: keep one");
+                self.findings.problems.push(Problem::new(at.path, Some(entry.line), message));
+                continue;
+            }
+            self.known(entry.line, &at, &name);
+            flags.push(ReadFlag { name, values: vec![at.clone()], at });
+        }
+        flags
+    }
+
+    /// Known = knob table ∪ flags of the newest release ∪ captured help; what only the help lacks is rejected.
+    fn known(&mut self, line: u32, at: &At<'_>, name: &str) {
+        let framework = self.framework.name();
+        let in_help = self.help.map(|help| help.knows(name));
+        if in_help == Some(true) {
+            return;
+        }
+        if !self.framework.knows_flag(name) {
+            let knobs = self.framework.spec().knobs.iter().map(|knob| knob.name);
+            let near = suggestion(name, knobs.chain(self.framework.released_flags()));
+            let message = format!("`{name}` is not a flag of {framework}{near}");
+            self.findings.problems.push(Problem::new(at.path.clone(), Some(line), message));
+        } else if let Some(help) = self.help {
+            let message = format!("the captured help of {framework} ({}) has no `{name}`: remove it", help.source());
+            let problem = Problem::new(at.path.clone(), Some(line), message);
+            if help.from_source { self.findings.warnings.push(problem) } else { self.findings.problems.push(problem) }
+        }
+    }
+
+    fn value(&mut self, flag: &ReadFlag<'_>, at: &At<'_>) {
+        let value = at.node.to_value();
+        if let Some(reason) = secret_reason(&flag.name, &value) {
+            self.findings.problem(at, reason);
+            return;
+        }
+        if self.framework == Framework::TensorrtLlm && flag.name == "backend" {
+            return;
+        }
+        if let Some(knob) = self.framework.knob(&flag.name)
+            && let Err(message) = check_value(self.framework, knob, &value)
+        {
+            self.findings.problem(at, message);
+            return;
+        }
+        if let Some(choices) = self.help.filter(|help| !help.from_source).and_then(|help| help.choices(&flag.name))
+            && let Value::String(text) = &value
+            && !choices.contains(text)
+        {
+            let near = suggestion(text, choices.iter().map(String::as_str));
+            let message = format!("the captured help does not list `{text}`: it lists {}{near}", choices.join(", "));
+            self.findings.problem(at, message);
+        }
+    }
+
+    /// `backend: pytorch` in the base, never searched, and not undone by inline options.
+    fn tensorrt_policy(&mut self, base: Option<&Section<'_>>, flags: &[ReadFlag<'_>], searched: &[ReadFlag<'_>]) {
+        match (flags.iter().find(|flag| flag.name == "backend"), base) {
+            (None, Some(base)) => {
+                self.findings.missing(base, "backend", format!("is missing: write `backend: pytorch`; {PYTORCH_ONLY}"));
+            }
+            (Some(flag), _) if flag.at.node.to_value() != "pytorch" => {
+                let found = word(&flag.at.node.to_value());
+                self.findings.problem(&flag.at, format!("must be pytorch, found `{found}`: {PYTORCH_ONLY}"));
+            }
+            _ => {}
+        }
+        if let Some(flag) = searched.iter().find(|flag| flag.name == "backend") {
+            self.findings.problem(&flag.at, format!("may not be searched: {PYTORCH_ONLY}"));
+        }
+        for flag in flags.iter().chain(searched).filter(|flag| flag.name == "extra_llm_api_options") {
+            for at in &flag.values {
+                if let Some(backend) = at.node.get("backend")
+                    && backend.to_value() != "pytorch"
+                {
+                    let at = At { node: backend, path: format!("{}.backend", at.path) };
+                    self.findings.problem(&at, PYTORCH_ONLY);
+                }
+            }
+        }
+    }
+
+    /// `false` that is tried against `true` must be able to switch the flag off.
+    fn switches_without_effect(&mut self, base: &[ReadFlag<'_>], searched: &[ReadFlag<'_>]) {
+        for flag in searched {
+            if self.framework.knob(&flag.name).is_some_and(|knob| knob.negatable) {
+                continue;
+            }
+            let base = base.iter().find(|base| base.name == flag.name);
+            let is = |at: &At<'_>, switch: bool| at.node.to_value() == Value::Bool(switch);
+            let against_true = flag.values.iter().chain(base.map(|base| &base.at)).any(|at| is(at, true));
+            for at in flag.values.iter().filter(|at| against_true && is(at, false)) {
+                let message = format!(
+                    "has no effect: {} has no `no_{}`, so false only leaves the flag out; write null to try the server \
+                     without it",
+                    self.framework.name(),
+                    flag.name
+                );
+                self.findings.problem(at, message);
+            }
+        }
+    }
+}
+
+const FIXED_PYTORCH: &str = "fixed_pytorch";
+const PYTORCH_ONLY: &str = "TensorRT-LLM is served with its PyTorch backend only";
+
+/// Base flags by name.
+pub(super) fn by_name<'f, 'a>(flags: &'f [ReadFlag<'a>], name: &str) -> Option<&'f ReadFlag<'a>> {
+    flags.iter().find(|flag| flag.name == name)
+}

@@ -1,0 +1,25 @@
+//! Plans as YAML: reading with every problem at once, the form's projection, and edits that keep the text.
+
+mod context;
+mod edit;
+mod frameworks;
+mod inline;
+mod problem;
+mod project;
+mod read;
+mod scalar;
+mod sequence;
+mod splice;
+mod starter;
+mod tree;
+mod values;
+mod workload;
+
+#[cfg(test)]
+mod tests;
+
+pub use edit::apply;
+pub use problem::{Filled, Problem};
+pub use project::project;
+pub use read::{PlanReading, read, read_with_help};
+pub use starter::{Starter, blank};

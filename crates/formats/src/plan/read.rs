@@ -1,0 +1,211 @@
+//! YAML text to a validated plan.
+
+use podium_domain::framework::Framework;
+use podium_domain::plan::{Hardware, Model, Plan, Search};
+use serde::Serialize;
+
+use super::context::{At, Findings, Section};
+use super::problem::{Filled, Problem, suggestion};
+use super::tree::{self, Tree};
+use super::{frameworks, workload};
+use crate::help::HelpSet;
+
+/// What a plan text says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanReading {
+    /// The plan with every default filled in; only where there are no problems.
+    pub plan: Option<Plan>,
+    /// Everything that is wrong, in the order of the text.
+    pub problems: Vec<Problem>,
+    /// What is odd and does not prevent a run.
+    pub warnings: Vec<Problem>,
+    /// The defaults that were filled in.
+    pub filled: Vec<Filled>,
+}
+
+/// Reads and validates a plan in either of its shapes: with the full schema, or as a run plan without
+/// `schema_version`, `source` and `server_command`. Every problem is reported at once.
+pub fn read(text: &str) -> PlanReading {
+    read_with_help(text, None)
+}
+
+/// Like [`read`], and checks every flag against captured help texts where there are any.
+pub fn read_with_help(text: &str, help: Option<&HelpSet>) -> PlanReading {
+    let mut findings = Findings::default();
+    let plan = match tree::parse(without_bom(text)) {
+        Ok(Tree { root, problems }) => {
+            findings.problems = problems;
+            plan(&mut findings, &At { node: &root, path: String::new() }, help)
+        }
+        Err(problem) => {
+            findings.problems.push(problem);
+            None
+        }
+    };
+    let Findings { mut problems, mut warnings, filled } = findings;
+    // Stable: several problems of one line keep the order of the checks.
+    problems.sort_by_key(|problem| problem.line);
+    warnings.sort_by_key(|warning| warning.line);
+    PlanReading { plan: plan.filter(|_| problems.is_empty()), problems, warnings, filled }
+}
+
+/// The text without the byte order mark that some editors write.
+pub(super) fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Where a plan may come from.
+const SOURCE_KINDS: [&str; 3] = ["podium", "llm_serving_cookbook", "llm_serving_auto_benchmark"];
+
+fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Option<Plan> {
+    if root.node.is_null() {
+        findings.problem(root, "the plan is empty");
+        return None;
+    }
+    let mut top = findings.section(root)?;
+    schema_version(findings, &mut top);
+    let source_kind = source(findings, &mut top);
+    let model_section = top.get("model");
+    let mut model = model(findings, &top, model_section);
+    let hardware = hardware(findings, &mut top);
+    let dataset = workload::dataset(findings, &mut top);
+    let top_sla = top.get("sla");
+    let benchmark = workload::benchmark(findings, &mut top, top_sla);
+    let search = search(findings, &mut top);
+    let longest = dataset.as_ref().and_then(workload::longest_sequence);
+    let in_set = |framework: Framework| benchmark.framework_set.as_ref().is_none_or(|set| set.contains(&framework));
+    let frameworks = frameworks::frameworks(findings, &mut top, longest, &in_set, help);
+    top.ignore(&["version_manifest"]);
+    findings.finish(top);
+
+    if let Some(model) = &mut model
+        && model.tokenizer.is_none()
+    {
+        model.tokenizer = benchmark.tokenizer;
+    }
+    Some(Plan {
+        source_kind,
+        model: model?,
+        hardware,
+        dataset: dataset?,
+        benchmark: benchmark.benchmark,
+        sla: benchmark.sla,
+        search,
+        frameworks,
+    })
+}
+
+fn schema_version(findings: &mut Findings, top: &mut Section<'_>) {
+    match top.get("schema_version") {
+        None => findings.fill("schema_version", 1),
+        Some(at) => {
+            if let Some(version) = findings.whole(&at, 0..=u32::MAX)
+                && version != 1
+            {
+                findings.problem(&at, format!("version {version} of the plan format is not known: use 1"));
+            }
+        }
+    }
+}
+
+fn source(findings: &mut Findings, top: &mut Section<'_>) -> String {
+    let default = || "podium".to_owned();
+    let Some(at) = top.get("source") else {
+        findings.fill("source.kind", "podium");
+        return default();
+    };
+    let Some(mut section) = findings.section(&at) else { return default() };
+    let kind = match section.get("kind") {
+        None => {
+            findings.fill("source.kind", "podium");
+            None
+        }
+        Some(at) => findings.text(&at).inspect(|kind| {
+            if !SOURCE_KINDS.contains(&kind.as_str()) {
+                let near = suggestion(kind, SOURCE_KINDS);
+                let message = format!("`{kind}` is not a known source: use one of {}{near}", SOURCE_KINDS.join(", "));
+                findings.problem(&at, message);
+            }
+        }),
+    };
+    section.ignore(&["url", "path", "revision", "commit", "date", "slug", "notes"]);
+    findings.finish(section);
+    kind.unwrap_or_else(default)
+}
+
+fn model(findings: &mut Findings, top: &Section<'_>, at: Option<At<'_>>) -> Option<Model> {
+    let Some(at) = at else {
+        findings.missing(top, "model", "is missing: give the model at least a name, `model: {name: …}`");
+        return None;
+    };
+    let mut section = findings.section(&at)?;
+    let name = match section.get("name") {
+        Some(at) => findings.text(&at),
+        None => {
+            findings.missing(&section, "name", "is missing: give the model's hub name or folder");
+            None
+        }
+    };
+    let mut optional = |key| section.get(key).and_then(|at| findings.text(&at));
+    let (tokenizer, precision, quantization) = (optional("tokenizer"), optional("precision"), optional("quantization"));
+    findings.finish(section);
+    Some(Model { name: name?, tokenizer, precision, quantization })
+}
+
+/// GPUs of one server at most.
+const MAX_GPUS: u32 = 4096;
+
+fn hardware(findings: &mut Findings, top: &mut Section<'_>) -> Hardware {
+    let mut hardware = Hardware { gpu_model: None, gpu_count: 1, multi_node: false };
+    let Some(at) = top.get("hardware") else {
+        findings.fill("hardware.gpu_count", 1);
+        return hardware;
+    };
+    let Some(mut section) = findings.section(&at) else { return hardware };
+    hardware.gpu_model = section.get("gpu_model").and_then(|at| findings.text(&at));
+    match section.get("gpu_count") {
+        Some(at) => hardware.gpu_count = findings.whole(&at, 0..=MAX_GPUS).unwrap_or(1),
+        None => findings.fill("hardware.gpu_count", 1),
+    }
+    if let Some(at) = section.get("multi_node") {
+        hardware.multi_node = findings.switch(&at).unwrap_or(false);
+    }
+    findings.finish(section);
+    hardware
+}
+
+/// How candidates are generated; there is one way.
+const CANDIDATE_GENERATION: &str = "baseline_first_bounded_product";
+
+fn search(findings: &mut Findings, top: &mut Section<'_>) -> Search {
+    let mut search = Search { tier: 2, max_candidates_per_framework: 10 };
+    let Some(at) = top.get("search") else {
+        findings.fill("search.tier", search.tier);
+        findings.fill("search.max_candidates_per_framework", search.max_candidates_per_framework);
+        return search;
+    };
+    let Some(mut section) = findings.section(&at) else { return search };
+    match section.get("tier") {
+        Some(at) => {
+            let tier = findings.whole(&at, 1..=3).and_then(|tier| u8::try_from(tier).ok());
+            search.tier = tier.unwrap_or(search.tier);
+        }
+        None => findings.fill("search.tier", search.tier),
+    }
+    match section.get("max_candidates_per_framework") {
+        Some(at) => search.max_candidates_per_framework = findings.whole(&at, 1..=10_000).unwrap_or(10),
+        None => findings.fill("search.max_candidates_per_framework", search.max_candidates_per_framework),
+    }
+    if let Some(at) = section.get("candidate_generation")
+        && let Some(way) = findings.text(&at)
+        && way != CANDIDATE_GENERATION
+    {
+        findings.problem(&at, format!("`{way}` is not a known way: use {CANDIDATE_GENERATION}"));
+    }
+    if let Some(at) = section.get("resume") {
+        findings.switch(&at);
+    }
+    section.ignore(&["output_dir"]);
+    findings.finish(section);
+    search
+}
