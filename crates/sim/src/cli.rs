@@ -85,7 +85,7 @@ pub enum Fault {
     Hang,
     /// Every generation request answers 500.
     Http500,
-    /// The process dies with exit code 134 when this many generation requests have ended; 0 is on the first one.
+    /// The process dies with exit code 134 on the first generation request after this many have ended.
     CrashAfter(u64),
     /// SIGTERM is ignored.
     IgnoreTerm,
