@@ -63,7 +63,7 @@ impl TextCalibration {
         }
         let tokens_per_word = covariance / variance;
         (tokens_per_word.is_finite() && tokens_per_word > 0.0)
-            .then(|| TextCalibration { base_tokens: mean_tokens - tokens_per_word * mean_words, tokens_per_word })
+            .then_some(TextCalibration { base_tokens: mean_tokens - tokens_per_word * mean_words, tokens_per_word })
     }
 
     /// How many words make about `tokens` tokens; at least one.

@@ -1,0 +1,370 @@
+//! One load run from its job to its outcome.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use podium_domain::load::LoadPoint;
+use podium_workload::{Schedule, Workload};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::exchange::{Exchanger, Failure, Limits};
+use crate::health::{LoopDelays, thread_cpu_time};
+use crate::job::{LoadJob, PROTOCOL_VERSION};
+use crate::live::Live;
+use crate::message::{AgentMessage, LoadReport};
+use crate::sample::{FailureClass, RequestSample};
+use crate::sample_file::write_samples;
+use crate::stop::StopHandle;
+use crate::summary::{Measured, summarise};
+use crate::timer::PreciseTimer;
+use crate::transport::{Pool, Target};
+use crate::verdict::Asked;
+
+/// Warm-up requests in flight at most, whatever the load.
+const MAX_WARMUP_IN_FLIGHT: u32 = 16;
+
+/// What one load run measured, with every request.
+#[derive(Debug, Clone)]
+pub struct LoadOutcome {
+    /// The figures.
+    pub report: LoadReport,
+    /// One sample for each planned request, in the workload's order.
+    pub samples: Vec<RequestSample>,
+    /// The instant at which the samples' clock reads 0.
+    pub started_at: Instant,
+}
+
+/// Runs `job` on this thread until it is done or `stop` says so.
+///
+/// The thread gets an event loop of its own, so that nothing else delays the measurement: call it from a thread that is
+/// not already inside one (`std::thread` or a runtime's `spawn_blocking`). `on_message` is called on this thread with
+/// [`AgentMessage::WarmingUp`], [`AgentMessage::Started`] and one [`AgentMessage::Tick`] a second; it must not block.
+///
+/// # Errors
+/// When the run cannot take place. A server that answers nothing is no error: its requests are measured as failed.
+pub fn run(job: &LoadJob, stop: &StopHandle, mut on_message: impl FnMut(AgentMessage)) -> Result<LoadOutcome, Error> {
+    job.validate()?;
+    let workload = podium_workload::build(&job.workload)?;
+    let seed = &job.workload;
+    let mut schedule = Schedule::new(&job.load, job.arrivals, seed.num_prompts, seed.seed, &seed.measurement_key)?;
+    if let Some(duration_s) = job.duration_limit_s.filter(|_| !schedule.closed_loop) {
+        schedule.truncate_after(duration_s);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::EventLoop)?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let pool = Pool::new(Target::resolve(job).await?);
+        let load = Rc::new(Load::new(job, workload, schedule, pool, stop.clone()));
+        load.warm_up(&mut on_message).await;
+        load.measure(job, &mut on_message).await
+    })
+}
+
+/// Everything that the tasks of one run share.
+struct Load {
+    workload: Workload,
+    schedule: Schedule,
+    pool: Pool,
+    stop: StopHandle,
+    limits: Limits,
+    stream: bool,
+    /// Nothing new is sent after this long.
+    send_within: Option<Duration>,
+    load: LoadPoint,
+    samples: RefCell<Vec<Option<RequestSample>>>,
+    failures: RefCell<BTreeMap<FailureClass, String>>,
+}
+
+impl Load {
+    fn new(job: &LoadJob, workload: Workload, schedule: Schedule, pool: Pool, stop: StopHandle) -> Self {
+        Load {
+            samples: RefCell::new(vec![None; schedule.starts_ns.len()]),
+            failures: RefCell::default(),
+            limits: Limits {
+                total: Duration::from_secs_f64(job.request_timeout_s),
+                idle: job.idle_timeout_s.map(Duration::from_secs_f64),
+            },
+            stream: job.workload.stream,
+            send_within: job.duration_limit_s.map(Duration::from_secs_f64),
+            load: job.load,
+            workload,
+            schedule,
+            pool,
+            stop,
+        }
+    }
+
+    /// Sends the warm-up requests and forgets what they brought. Whether they succeed does not matter: a server that
+    /// cannot answer shows it in the measurement.
+    async fn warm_up(self: &Rc<Self>, on_message: &mut impl FnMut(AgentMessage)) {
+        let count = self.workload.warmup.len();
+        if count == 0 {
+            return;
+        }
+        on_message(AgentMessage::WarmingUp { version: PROTOCOL_VERSION, requests: count as u32 });
+        let phase = Phase::new(Clock::starting_at(Instant::now()), count as u64);
+        let next = Rc::new(Cell::new(0));
+        let workers = self.schedule.max_in_flight.unwrap_or(MAX_WARMUP_IN_FLIGHT).min(MAX_WARMUP_IN_FLIGHT);
+        let mut tasks = JoinSet::new();
+        for _ in 0..workers.min(count as u32) {
+            let (load, phase, next) = (Rc::clone(self), Rc::clone(&phase), Rc::clone(&next));
+            tasks.spawn_local(async move {
+                while let Some(request) = load.workload.warmup.get(next.replace(next.get() + 1)) {
+                    let mut sample = RequestSample::default();
+                    if load.exchanger(&phase).run(request, &mut sample).await.is_err() && load.stop.is_stopped() {
+                        return;
+                    }
+                }
+            });
+        }
+        join(tasks).await;
+    }
+
+    async fn measure(
+        self: &Rc<Self>,
+        job: &LoadJob,
+        on_message: &mut impl FnMut(AgentMessage),
+    ) -> Result<LoadOutcome, Error> {
+        self.connect_ahead().await;
+        let phase = Phase::new(Clock::starting_at(Instant::now()), self.schedule.starts_ns.len() as u64);
+        let clock = phase.clock;
+        on_message(AgentMessage::Started {
+            version: PROTOCOL_VERSION,
+            planned: self.schedule.starts_ns.len() as u64,
+            prompt_set_hash: self.workload.prompt_set_hash.clone(),
+        });
+        let delays = LoopDelays::default();
+        let cpu_before = thread_cpu_time();
+        tokio::select! {
+            sent = self.send_all(&phase) => sent?,
+            stopped = delays.sample() => stopped.map_err(Error::EventLoop)?,
+            () = report_seconds(&phase, on_message) => {}
+        }
+        let cpu = thread_cpu_time().saturating_sub(cpu_before);
+        let ended_ns = clock.now_ns();
+        let samples = self.take_samples();
+        let series = phase.live.replace(Live::new(0)).finish(ended_ns);
+        let (summary, notes) = summarise(&Measured {
+            samples: &samples,
+            asked: &self.asked(samples.len()),
+            schedule: &self.schedule,
+            load: &self.load,
+            sla: &job.sla,
+            failure_examples: &self.failures.borrow(),
+            cpu,
+            ended_ns,
+            loop_delays_ms: delays.p99_and_max_ms(),
+            stopped_early: self.stop.is_stopped(),
+        });
+        if let Some(path) = &job.samples_path {
+            write_samples(path, &samples)?;
+        }
+        let report = LoadReport {
+            version: PROTOCOL_VERSION,
+            summary,
+            series,
+            notes,
+            prompt_set_hash: self.workload.prompt_set_hash.clone(),
+            samples_path: job.samples_path.clone(),
+        };
+        Ok(LoadOutcome { report, samples, started_at: clock.zero() })
+    }
+
+    fn asked(&self, planned: usize) -> Asked<'_> {
+        Asked {
+            requests: &self.workload.measured[..planned.min(self.workload.measured.len())],
+            fresh_prompts: self.workload.fresh_prompts,
+            repeated_prompts: self.workload.repeated_prompts,
+        }
+    }
+
+    /// Opens the connections that a closed loop or a burst uses at once, so that connecting is not measured. At a rate
+    /// connections come as they are needed: engines that give each connection a thread would run out of threads for
+    /// connections that carry nothing.
+    async fn connect_ahead(self: &Rc<Self>) {
+        if self.load.rate_rps().is_some() {
+            return;
+        }
+        let planned = self.schedule.starts_ns.len();
+        let wanted = self.schedule.max_in_flight.map_or(planned, |cap| planned.min(cap as usize));
+        let mut tasks = JoinSet::new();
+        for _ in self.pool.idle_count()..wanted {
+            let load = Rc::clone(self);
+            tasks.spawn_local(async move {
+                // A failure here shows again, and is counted, when a request needs the connection.
+                if let Ok(Ok(connection)) = tokio::time::timeout(load.limits.total, load.pool.open()).await {
+                    load.pool.put_back(connection);
+                }
+            });
+        }
+        tokio::select! {
+            () = join(tasks) => {}
+            () = self.stop.stopped() => {}
+        }
+    }
+
+    /// Sends everything and waits for the answers.
+    async fn send_all(self: &Rc<Self>, phase: &Rc<Phase>) -> Result<(), Error> {
+        if self.schedule.closed_loop { self.send_closed_loop(phase).await } else { self.send_open_loop(phase).await }
+    }
+
+    /// Each request starts at its time, whatever became of the others; under a cap it then waits for its turn.
+    async fn send_open_loop(self: &Rc<Self>, phase: &Rc<Phase>) -> Result<(), Error> {
+        let mut timer = PreciseTimer::new().map_err(Error::EventLoop)?;
+        let slots = self.schedule.max_in_flight.map(|cap| Rc::new(Semaphore::new(cap as usize)));
+        let mut tasks = JoinSet::new();
+        for (index, &start_ns) in self.schedule.starts_ns.iter().enumerate() {
+            tokio::select! {
+                biased;
+                waited = timer.sleep_until(phase.clock.instant(start_ns)) => waited.map_err(Error::EventLoop)?,
+                () = self.stop.stopped() => {}
+            }
+            if self.stop.is_stopped() {
+                break;
+            }
+            // Finished tasks are dropped as the run goes, or thousands of them would pile up.
+            while let Some(ended) = tasks.try_join_next() {
+                unwind_if_panicked(ended);
+            }
+            let (load, phase, slots) = (Rc::clone(self), Rc::clone(phase), slots.clone());
+            tasks.spawn_local(async move {
+                // The permit lives until the request has ended.
+                let _slot = match &slots {
+                    None => None,
+                    Some(slots) => tokio::select! {
+                        biased;
+                        slot = slots.acquire() => slot.ok(),
+                        () = load.stop.stopped() => return,
+                    },
+                };
+                let waited_ns = if slots.is_some() { phase.clock.now_ns().saturating_sub(start_ns) } else { 0 };
+                load.send_one(&phase, index, start_ns, waited_ns).await;
+            });
+        }
+        join(tasks).await;
+        Ok(())
+    }
+
+    /// Each slot sends its next request when its last one has ended.
+    async fn send_closed_loop(self: &Rc<Self>, phase: &Rc<Phase>) -> Result<(), Error> {
+        let planned = self.schedule.starts_ns.len();
+        let slots = self.schedule.max_in_flight.map_or(planned, |slots| planned.min(slots as usize));
+        let next = Rc::new(Cell::new(0));
+        let mut tasks = JoinSet::new();
+        for _ in 0..slots {
+            let (load, phase, next) = (Rc::clone(self), Rc::clone(phase), Rc::clone(&next));
+            tasks.spawn_local(async move {
+                loop {
+                    let (index, now_ns) = (next.get(), phase.clock.now_ns());
+                    let too_late = load
+                        .send_within
+                        .is_some_and(|within| phase.clock.instant(now_ns) >= phase.clock.zero() + within);
+                    if index >= planned || too_late || load.stop.is_stopped() {
+                        return;
+                    }
+                    next.set(index + 1);
+                    load.send_one(&phase, index, now_ns, 0).await;
+                }
+            });
+        }
+        join(tasks).await;
+        if self.send_within.is_some() && !self.stop.is_stopped() {
+            // What a loop of set duration did not come to was not planned.
+            self.samples.borrow_mut().truncate(next.get());
+        }
+        Ok(())
+    }
+
+    async fn send_one(&self, phase: &Phase, index: usize, scheduled_at_ns: u64, slot_wait_ns: u64) {
+        let Some(request) = self.workload.measured.get(index) else { return };
+        let mut sample =
+            RequestSample { index: index as u32, scheduled_at_ns, slot_wait_ns, ..RequestSample::default() };
+        if let Err(failure) = self.exchanger(phase).run(request, &mut sample).await {
+            self.keep_example(failure);
+        }
+        if let Some(place) = self.samples.borrow_mut().get_mut(index) {
+            *place = Some(sample);
+        }
+    }
+
+    fn exchanger<'a>(&'a self, phase: &'a Phase) -> Exchanger<'a> {
+        Exchanger {
+            pool: &self.pool,
+            clock: phase.clock,
+            limits: self.limits,
+            stream: self.stream,
+            stop: &self.stop,
+            live: &phase.live,
+        }
+    }
+
+    fn keep_example(&self, failure: Failure) {
+        self.failures.borrow_mut().entry(failure.class).or_insert(failure.detail);
+    }
+
+    /// A sample for each planned request; those that were never sent are cancelled ones without times.
+    fn take_samples(&self) -> Vec<RequestSample> {
+        let samples = self.samples.take();
+        let mut complete = Vec::with_capacity(samples.len());
+        for (index, sample) in samples.into_iter().enumerate() {
+            complete.push(sample.unwrap_or_else(|| {
+                self.keep_example(Failure::cancelled("the run was stopped before the request was sent"));
+                RequestSample {
+                    index: index as u32,
+                    scheduled_at_ns: self.schedule.starts_ns.get(index).copied().unwrap_or_default(),
+                    failure: Some(FailureClass::Cancelled),
+                    ..RequestSample::default()
+                }
+            }));
+        }
+        complete
+    }
+}
+
+/// The clock and the counters of the warm-up or of the measurement.
+struct Phase {
+    clock: Clock,
+    live: RefCell<Live>,
+}
+
+impl Phase {
+    fn new(clock: Clock, planned: u64) -> Rc<Self> {
+        Rc::new(Phase { clock, live: RefCell::new(Live::new(planned)) })
+    }
+}
+
+/// Reports each second when it is over; never returns.
+async fn report_seconds(phase: &Phase, on_message: &mut impl FnMut(AgentMessage)) {
+    for second in 1u64.. {
+        tokio::time::sleep_until(phase.clock.instant(second * 1_000_000_000).into()).await;
+        let (points, counters) = {
+            let mut live = phase.live.borrow_mut();
+            let points = live.close_seconds(phase.clock.now_ns()).to_vec();
+            (points, live.counters())
+        };
+        for point in points {
+            on_message(AgentMessage::Tick { point, counters });
+        }
+    }
+}
+
+/// Waits for every task.
+async fn join(mut tasks: JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        unwind_if_panicked(ended);
+    }
+}
+
+/// A panic in a task is a panic of the run, never a missing sample.
+fn unwind_if_panicked(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
+}

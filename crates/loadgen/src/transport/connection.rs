@@ -1,0 +1,118 @@
+//! One connection, driven by the task that waits for its answer.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use tokio::net::TcpStream;
+
+use super::io::{ReadStamps, Scratch, StampedStream};
+use super::target::Target;
+
+type Driver = http1::Connection<StampedStream, Full<Bytes>>;
+
+/// An established connection.
+///
+/// No task of its own drives it: whoever waits for the answer polls hyper's connection too. So a socket read, its
+/// stamp and its parsing happen in one go, and hyper hands out one piece of the body before it reads on, so that the
+/// latest stamp is always the one of the piece in hand.
+pub(crate) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: Pin<Box<Driver>>,
+    /// Whether hyper has ended the connection; it must not be polled again.
+    ended: bool,
+    stamps: Rc<ReadStamps>,
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// Nothing of the request was sent: the connection was already closed.
+    NotSent,
+    /// Something else.
+    Http(hyper::Error),
+}
+
+impl Connection {
+    /// Connects to `target`.
+    pub async fn open(target: &Target, scratch: &Scratch) -> io::Result<Self> {
+        let stream = TcpStream::connect(target.addresses.as_slice()).await?;
+        stream.set_nodelay(true)?;
+        let stamps = Rc::new(ReadStamps::default());
+        let stream = StampedStream::new(stream, Rc::clone(&stamps), scratch.clone());
+        let (sender, driver) = http1::handshake(stream).await.map_err(io::Error::other)?;
+        Ok(Connection { sender, driver: Box::pin(driver), ended: false, stamps })
+    }
+
+    /// When the socket was read.
+    pub fn stamps(&self) -> &Rc<ReadStamps> {
+        &self.stamps
+    }
+
+    /// Whether a request can be sent now. Notices that the server closed the connection while it was kept.
+    pub fn is_usable(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        !self.ended && self.sender.is_ready()
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError> {
+        let Connection { sender, driver, ended, .. } = self;
+        let mut answer = pin!(sender.try_send_request(request));
+        std::future::poll_fn(|cx| {
+            drive(driver, ended, cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
+        .map_err(|mut error| {
+            let not_sent = error.take_message().is_some();
+            if not_sent { SendError::NotSent } else { SendError::Http(error.into_error()) }
+        })
+    }
+
+    /// The next piece of the body, `None` at its end.
+    pub async fn next_piece(&mut self, body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
+        let mut body = Pin::new(body);
+        std::future::poll_fn(|cx| {
+            // Once as it is and once after driving: hyper may have produced the next piece, and if it did not, both
+            // wakers are registered.
+            let mut driven = false;
+            loop {
+                match body.as_mut().poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        // What is no data is trailers, which say nothing here.
+                        if let Ok(piece) = frame.into_data() {
+                            return Poll::Ready(Some(Ok(piece)));
+                        }
+                    }
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Pending if driven => return Poll::Pending,
+                    Poll::Pending => {
+                        self.drive(cx);
+                        driven = true;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        drive(&mut self.driver, &mut self.ended, cx);
+    }
+}
+
+/// Lets hyper write and read. Its result is not looked at: an error reaches the waiting request too.
+fn drive(driver: &mut Pin<Box<Driver>>, ended: &mut bool, cx: &mut Context<'_>) {
+    if !*ended && driver.as_mut().poll(cx).is_ready() {
+        *ended = true;
+    }
+}

@@ -1,0 +1,352 @@
+//! The load generator against a server whose every token is known.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use podium_domain::load::LoadPoint;
+use podium_domain::plan::Endpoint;
+use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
+use podium_loadgen::{AgentMessage, FinishReason, LoadJob, LoadOutcome, RequestSample, StopHandle, read_samples, run};
+use podium_sim::truth::{Fault, Framing, TruthConfig, TruthRecord, TruthServer};
+
+const BURST: LoadPoint = LoadPoint::Burst { max_concurrency: None };
+
+fn workload(endpoint: Endpoint, num_prompts: u32, output_len: u32) -> WorkloadSpec {
+    let dataset = DatasetSpec::Random {
+        input_len: 24,
+        output_len,
+        vocab_size: None,
+        prompt_form: None,
+        text_calibration: TextCalibration::default(),
+    };
+    WorkloadSpec::new(dataset, endpoint, "truth", num_prompts)
+}
+
+fn job(server: &TruthServer, workload: WorkloadSpec, load: LoadPoint) -> LoadJob {
+    LoadJob { request_timeout_s: 60.0, ..LoadJob::new(server.base_url(), workload, load) }
+}
+
+/// A fast server.
+fn quick() -> TruthConfig {
+    TruthConfig { ttft: Duration::from_millis(4), itl: Duration::from_millis(1), ..TruthConfig::default() }
+}
+
+/// Runs `job` beside the server; `on_message` may stop it.
+async fn measure(
+    job: LoadJob,
+    on_message: impl Fn(&AgentMessage, &StopHandle) + Send + 'static,
+) -> (LoadOutcome, Vec<AgentMessage>) {
+    let task = tokio::task::spawn_blocking(move || {
+        let stop = StopHandle::new();
+        let mut messages = Vec::new();
+        let outcome = run(&job, &stop, |message| {
+            on_message(&message, &stop);
+            messages.push(message);
+        });
+        (outcome.unwrap(), messages)
+    });
+    task.await.unwrap()
+}
+
+async fn outcome(job: LoadJob) -> LoadOutcome {
+    measure(job, |_, _| ()).await.0
+}
+
+/// Each sample with the server's record of the same request; prompts are unique, so bodies identify requests.
+fn pairs<'a>(
+    job: &LoadJob,
+    outcome: &'a LoadOutcome,
+    records: &'a [TruthRecord],
+) -> Vec<(&'a RequestSample, &'a TruthRecord)> {
+    let by_body: HashMap<_, _> = records.iter().map(|record| (record.body.clone(), record)).collect();
+    let requests = podium_loadgen::workload::build(&job.workload).unwrap().measured;
+    outcome.samples.iter().map(|sample| (sample, by_body[&requests[sample.index as usize].body])).collect()
+}
+
+/// Counts are exact and no time lies before its cause.
+fn assert_true(job: &LoadJob, outcome: &LoadOutcome, records: &[TruthRecord], config: &TruthConfig) {
+    for (sample, record) in pairs(job, outcome, records) {
+        let at = |ns: Option<u64>| outcome.started_at + Duration::from_nanos(ns.unwrap());
+        assert!(sample.is_complete(), "{sample:?}");
+        assert_eq!(sample.output_tokens, Some(record.output_tokens()));
+        assert_eq!(sample.input_tokens, Some(record.prompt_tokens));
+        assert_eq!(sample.content_events() as usize, record.events.len());
+        assert_eq!(sample.finish, FinishReason::Length);
+        assert!(at(sample.sent_at_ns) <= record.read_at);
+        assert!(at(sample.first_token_at_ns) >= record.read_at + config.ttft);
+        let last = config.ttft + config.itl * (record.output_tokens() - config.tokens_per_event);
+        assert!(at(sample.last_token_at_ns) >= record.read_at + last);
+        let in_order = [
+            Some(sample.scheduled_at_ns),
+            sample.sent_at_ns,
+            sample.first_byte_at_ns,
+            sample.first_token_at_ns,
+            sample.first_visible_token_at_ns,
+            sample.last_token_at_ns,
+            sample.done_at_ns,
+        ];
+        assert!(in_order.is_sorted(), "{in_order:?}");
+        assert_eq!(
+            sample.first_token_at_ns.unwrap() + sample.gaps.iter().sum::<u64>(),
+            sample.last_token_at_ns.unwrap()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_framing_gives_exact_counts() {
+    let framings = [
+        Framing::default(),
+        Framing { crlf: true, comments: true, ..Framing::default() },
+        Framing { split_events: true, ..Framing::default() },
+        Framing { events_per_write: 5, crlf: true, split_events: true, ..Framing::default() },
+    ];
+    for framing in framings {
+        for (endpoint, reasoning_tokens) in [(Endpoint::Completions, 0), (Endpoint::ChatCompletions, 3)] {
+            let config = TruthConfig { framing, reasoning_tokens, ..quick() };
+            let server = TruthServer::start(config.clone()).await.unwrap();
+            let job = job(&server, workload(endpoint, 6, 12), LoadPoint::Concurrency { concurrency: 3 });
+            let outcome = outcome(job.clone()).await;
+            assert_true(&job, &outcome, &server.records(), &config);
+            assert_eq!(outcome.report.summary.output_tokens, Some(6 * 12));
+            for sample in outcome.samples.iter().filter(|_| reasoning_tokens > 0) {
+                assert!(sample.first_visible_token_at_ns > sample.first_token_at_ns, "reasoning counts as first token");
+            }
+            server.shutdown().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_tokens_in_an_event_share_its_gap() {
+    let config = TruthConfig { tokens_per_event: 4, ..quick() };
+    let server = TruthServer::start(config.clone()).await.unwrap();
+    let job = job(&server, workload(Endpoint::Completions, 4, 20), BURST);
+    let outcome = outcome(job.clone()).await;
+    assert_true(&job, &outcome, &server.records(), &config);
+    let summary = &outcome.report.summary;
+    // 19 later tokens in 4 gaps, in every answer.
+    let (itl, gap) = (summary.itl_ms.as_ref().unwrap(), summary.chunk_gap_ms.as_ref().unwrap());
+    assert_eq!(gap.n, 16);
+    assert!((itl.mean * 19.0 / 4.0 - gap.mean).abs() < 1e-9);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_are_not_streamed_have_a_latency_and_no_first_token() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let workload = WorkloadSpec { stream: false, ..workload(Endpoint::ChatCompletions, 3, 5) };
+    let summary = outcome(job(&server, workload, BURST)).await.report.summary;
+    assert_eq!((summary.completed, summary.output_tokens, summary.ttft_ms), (3, Some(15), None));
+    assert_eq!(summary.e2e_ms.unwrap().n, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_failure_has_its_class_and_an_example() {
+    let cases = [
+        (Fault::Status(503), "http_status", "503"),
+        (Fault::CloseBeforeResponse, "protocol", "closed the connection before it answered"),
+        (Fault::CloseMidStream { after_tokens: 3 }, "protocol", "after 3 content events"),
+        (Fault::EndWithoutDone { after_tokens: 3 }, "protocol", "without [DONE]"),
+        (Fault::ErrorEvent { after_tokens: 3 }, "protocol", "an error inside the stream"),
+        (Fault::MalformedEvent { after_tokens: 3 }, "protocol", "cannot be read"),
+    ];
+    for (fault, class, example) in cases {
+        let config = TruthConfig { fault: Some(fault), fault_every: 2, ..quick() };
+        let server = TruthServer::start(config).await.unwrap();
+        let summary =
+            outcome(job(&server, workload(Endpoint::Completions, 8, 6), LoadPoint::Concurrency { concurrency: 2 }))
+                .await
+                .report
+                .summary;
+        assert_eq!((summary.completed, summary.failed, summary.success_rate), (4, 4, Some(0.5)), "{fault:?}");
+        assert_eq!(summary.failures.len(), 1, "{:?}", summary.failures);
+        assert_eq!((summary.failures[0].class.as_str(), summary.failures[0].count), (class, 4), "{fault:?}");
+        assert!(summary.failures[0].example.contains(example), "{fault:?}: {}", summary.failures[0].example);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_ends_by_the_limit_that_it_meets() {
+    let stall = Fault::Stall { after_tokens: 2, pause: Duration::from_secs(600) };
+    for (fault, idle_timeout_s, request_timeout_s, class, events) in [
+        (Fault::NeverRespond, Some(0.2), 60.0, "idle", 0),
+        (Fault::NeverRespond, None, 0.2, "deadline", 0),
+        (stall, Some(0.2), 60.0, "idle", 2),
+        (stall, Some(60.0), 0.3, "deadline", 2),
+    ] {
+        let server = TruthServer::start(TruthConfig { fault: Some(fault), ..quick() }).await.unwrap();
+        let job = LoadJob {
+            idle_timeout_s,
+            request_timeout_s,
+            ..LoadJob::new(server.base_url(), workload(Endpoint::Completions, 2, 6), BURST)
+        };
+        let outcome = outcome(job).await;
+        let failures = &outcome.report.summary.failures;
+        assert_eq!((failures.len(), failures[0].class.as_str(), failures[0].count), (1, class, 2), "{fault:?}");
+        // What was received before is kept. The deadline may come before the tokens on a busy machine.
+        let seen: Vec<_> = outcome.samples.iter().map(RequestSample::content_events).collect();
+        assert!(seen.iter().all(|seen| *seen == events || (class == "deadline" && *seen < events)), "{seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_there_is_a_measurement_of_failures() {
+    let addr = TruthServer::refusing_addr().await.unwrap();
+    let job = LoadJob::new(format!("http://{addr}"), workload(Endpoint::Completions, 3, 6), BURST);
+    let outcome = outcome(job).await;
+    let summary = outcome.report.summary;
+    assert_eq!((summary.sent, summary.failed, summary.never_sent), (0, 3, 0));
+    assert_eq!(summary.failures[0].class, "connect");
+    assert_eq!(summary.validity.word(), "invalid");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_loop_keeps_its_concurrency_and_its_connections() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let job = job(&server, workload(Endpoint::Completions, 30, 8), LoadPoint::Concurrency { concurrency: 4 });
+    let outcome = outcome(job).await;
+    assert_eq!(outcome.report.summary.completed, 30);
+    assert_eq!(server.most_connections(), 4);
+    assert!(most_in_flight(&outcome.samples) <= 4);
+    assert!(outcome.samples.iter().all(|sample| sample.connect_ns == 0), "connections were there before the start");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cap_delays_an_open_loop_and_the_wait_counts_for_the_user() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let load = LoadPoint::Burst { max_concurrency: Some(2) };
+    let outcome = outcome(job(&server, workload(Endpoint::Completions, 8, 8), load)).await;
+    assert!(most_in_flight(&outcome.samples) <= 2);
+    let summary = &outcome.report.summary;
+    assert_eq!((summary.completed, summary.never_sent), (8, 0));
+    let (ttft, user) = (summary.ttft_ms.as_ref().unwrap(), summary.user_ttft_ms.as_ref().unwrap());
+    assert!(user.max >= 3.0 * ttft.min, "the last pair waited for three others");
+    assert!(outcome.samples.iter().all(|sample| sample.scheduled_at_ns == 0));
+}
+
+/// The most requests whose spans from sending to end overlap.
+fn most_in_flight(samples: &[RequestSample]) -> usize {
+    let spans: Vec<_> = samples.iter().map(|s| (s.sent_at_ns.unwrap(), s.done_at_ns.unwrap())).collect();
+    spans.iter().map(|(at, _)| spans.iter().filter(|(sent, done)| sent <= at && at < done).count()).max().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_loop_sends_by_its_schedule() {
+    let config =
+        TruthConfig { fault: Some(Fault::Stall { after_tokens: 0, pause: Duration::from_millis(300) }), ..quick() };
+    let server = TruthServer::start(config).await.unwrap();
+    let load = LoadPoint::Rate { rate_rps: 200.0, max_concurrency: None };
+    let outcome = outcome(job(&server, workload(Endpoint::Completions, 40, 2), load)).await;
+    assert_eq!(outcome.report.summary.completed, 40);
+    assert!(outcome.samples.windows(2).all(|pair| pair[0].scheduled_at_ns <= pair[1].scheduled_at_ns));
+    assert!(outcome.samples.iter().all(|sample| sample.sent_at_ns.unwrap() >= sample.scheduled_at_ns));
+    // All forty are due within 195 ms and each takes 300 ms: they cannot wait for answers.
+    assert!(outcome.samples[39].scheduled_at_ns < outcome.samples[0].done_at_ns.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn warm_up_is_sent_and_not_measured() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let workload = WorkloadSpec { warmup_requests: 3, ..workload(Endpoint::Completions, 5, 4) };
+    let (outcome, messages) = measure(job(&server, workload, BURST), |_, _| ()).await;
+    assert_eq!(server.records().len(), 8);
+    assert_eq!((outcome.samples.len(), outcome.report.summary.planned), (5, 5));
+    assert!(matches!(messages[0], AgentMessage::WarmingUp { requests: 3, .. }));
+    assert!(matches!(messages[1], AgentMessage::Started { planned: 5, .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_run_keeps_what_it_measured() {
+    let config = TruthConfig { fault: Some(Fault::NeverRespond), fault_every: 2, ..quick() };
+    let server = TruthServer::start(config).await.unwrap();
+    let stop_at_five = |message: &AgentMessage, stop: &StopHandle| {
+        if matches!(message, AgentMessage::Tick { counters, .. } if counters.completed == 5) {
+            stop.stop();
+        }
+    };
+    let (outcome, messages) = measure(job(&server, workload(Endpoint::Completions, 10, 4), BURST), stop_at_five).await;
+    let summary = &outcome.report.summary;
+    assert_eq!((summary.completed, summary.failed, summary.never_sent), (5, 5, 0));
+    assert_eq!(summary.output_tokens, Some(20));
+    assert_eq!(summary.failures[0].class, "cancelled");
+    assert!(summary.validity.reasons().iter().any(|reason| reason.code == "stopped_early"));
+    // What was shown is what is stored.
+    let shown: Vec<_> = messages
+        .iter()
+        .filter_map(|message| match message {
+            AgentMessage::Tick { point, .. } => Some(point),
+            _ => None,
+        })
+        .collect();
+    assert!(!shown.is_empty());
+    assert!(shown.iter().zip(&outcome.report.series).all(|(shown, stored)| *shown == stored));
+    assert_eq!(outcome.report.series.iter().map(|point| u64::from(point.completed)).sum::<u64>(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_never_sent_is_counted() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let load = LoadPoint::Rate { rate_rps: 2.0, max_concurrency: None };
+    let stop_at_first = |message: &AgentMessage, stop: &StopHandle| {
+        if matches!(message, AgentMessage::Tick { counters, .. } if counters.completed > 0) {
+            stop.stop();
+        }
+    };
+    let (outcome, _) = measure(job(&server, workload(Endpoint::Completions, 500, 2), load), stop_at_first).await;
+    let summary = &outcome.report.summary;
+    assert!(summary.completed > 0 && summary.never_sent > 0);
+    assert_eq!(summary.planned, 500);
+    assert_eq!(summary.completed + summary.failed, 500);
+    assert_eq!(summary.sent + summary.never_sent, 500);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_loop_of_set_duration_plans_what_it_came_to() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let job = LoadJob {
+        duration_limit_s: Some(0.3),
+        ..job(&server, workload(Endpoint::Completions, 5_000, 4), LoadPoint::Concurrency { concurrency: 2 })
+    };
+    let summary = outcome(job).await.report.summary;
+    assert!(summary.planned < 5_000 && summary.planned == summary.completed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sample_file_holds_every_request() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("samples.bin");
+    let job =
+        LoadJob { samples_path: Some(path.clone()), ..job(&server, workload(Endpoint::Completions, 5, 7), BURST) };
+    let outcome = outcome(job).await;
+    assert_eq!(read_samples(&path).unwrap(), outcome.samples);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_hit_on_new_prompts_is_noticed_in_a_live_run() {
+    let config = TruthConfig { prompt_tokens: Some(24), cached_tokens: 20, ..quick() };
+    let server = TruthServer::start(config).await.unwrap();
+    let summary = outcome(job(&server, workload(Endpoint::Completions, 5, 7), BURST)).await.report.summary;
+    assert_eq!(summary.cached_input_tokens, Some(100));
+    assert!(summary.validity.reasons().iter().any(|reason| reason.code == "cached_prefix"));
+}
+
+#[test]
+fn jobs_that_make_no_sense_are_refused_with_the_reason() {
+    let good = LoadJob::new("http://127.0.0.1:1", workload(Endpoint::Completions, 1, 1), BURST);
+    let bad = [
+        (LoadJob { version: 99, ..good.clone() }, "version"),
+        (LoadJob { base_url: "127.0.0.1:1".to_owned(), ..good.clone() }, "http://"),
+        (LoadJob { request_timeout_s: 0.0, ..good.clone() }, "request_timeout_s"),
+        (LoadJob { idle_timeout_s: Some(f64::NAN), ..good.clone() }, "idle_timeout_s"),
+        (
+            LoadJob { api_key_env: Some("PODIUM_TEST_NO_SUCH_KEY".to_owned()), ..good.clone() },
+            "PODIUM_TEST_NO_SUCH_KEY",
+        ),
+        (LoadJob { load: LoadPoint::Concurrency { concurrency: 0 }, ..good }, "concurrency"),
+    ];
+    for (job, part) in bad {
+        let error = run(&job, &StopHandle::new(), |_| ()).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
