@@ -1,6 +1,7 @@
 //! Who runs the server: ourselves, or, when we are root, an ordinary user.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::process::geteuid;
@@ -22,7 +23,7 @@ pub(crate) struct Account {
 /// An ordinary user that root changes to.
 #[derive(Debug, Clone)]
 pub(crate) struct DropTo {
-    /// The user's name.
+    /// The user's name, or its number where the name was not needed.
     pub name: String,
     /// The user's id.
     pub uid: u32,
@@ -31,17 +32,29 @@ pub(crate) struct DropTo {
 }
 
 impl Account {
-    /// The account for this process.
-    pub(crate) fn for_this_process() -> Result<Self, ClusterError> {
+    /// The account for this process: itself, or for root whoever owns the cluster in `pgdata` already, or else the
+    /// database's user.
+    pub(crate) fn for_this_process(pgdata: &Path) -> Result<Self, ClusterError> {
         let euid = geteuid();
         if !euid.is_root() {
             return Ok(Account { uid: euid.as_raw(), drop_to: None });
         }
-        let path = Path::new("/etc/passwd");
-        let passwd = fs::read_to_string(path).map_err(ClusterError::io("read", path))?;
-        let user = find_user(&passwd, DATABASE_USER).ok_or(ClusterError::NoOrdinaryUser)?;
+        let user = match owner(pgdata) {
+            Some(owner) => owner,
+            None => {
+                let path = Path::new("/etc/passwd");
+                let passwd = fs::read_to_string(path).map_err(ClusterError::io("read", path))?;
+                find_user(&passwd, DATABASE_USER).ok_or(ClusterError::NoOrdinaryUser)?
+            }
+        };
         Ok(Account { uid: user.uid, drop_to: Some(user) })
     }
+}
+
+/// The ordinary user that owns an existing cluster.
+fn owner(pgdata: &Path) -> Option<DropTo> {
+    let found = fs::metadata(pgdata).ok()?;
+    (found.uid() != 0).then(|| DropTo { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() })
 }
 
 /// The entry of `name` in the text of a `passwd` file, unless it is root under another name.

@@ -10,6 +10,9 @@ use crate::error::ClusterError;
 /// Where Debian keeps each major version's programs: `<here>/<major>/bin`.
 const DEBIAN_ROOT: &str = "/usr/lib/postgresql";
 
+/// The environment variable that names the programs' folder and ends the search.
+const OVERRIDE: &str = "PODIUM_PG_BIN";
+
 /// A folder of server programs of one major version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binaries {
@@ -22,17 +25,15 @@ pub(crate) struct Binaries {
 impl Binaries {
     /// The programs that fit the cluster in `pgdata`, or the first ones found when there is no cluster yet.
     ///
-    /// `PODIUM_PG_BIN` alone counts where it is set; else the folder of the `pg_ctl` on `PATH` comes first and Debian's
+    /// [`OVERRIDE`] alone counts where it is set; else the folder of the `pg_ctl` on `PATH` comes first and Debian's
     /// folders follow, newest version first.
     pub(crate) fn find(pgdata: &Path) -> Result<Self, ClusterError> {
         let dirs = candidate_dirs();
         let mut found: Vec<Binaries> = dirs.iter().filter_map(|dir| Binaries::in_dir(dir)).collect();
         if found.is_empty() {
-            let searched = dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>();
-            let searched = if searched.is_empty() {
-                format!("PATH and {DEBIAN_ROOT}/*/bin")
-            } else {
-                format!("PATH, {}", searched.join(", "))
+            let searched = match env::var_os(OVERRIDE) {
+                Some(dir) => format!("the folder {} that {OVERRIDE} names", Path::new(&dir).display()),
+                None => format!("PATH and {DEBIAN_ROOT}/*/bin"),
             };
             return Err(ClusterError::BinariesMissing { searched });
         }
@@ -60,7 +61,7 @@ impl Binaries {
 
 /// Folders that may hold the programs, best first.
 fn candidate_dirs() -> Vec<PathBuf> {
-    if let Some(dir) = env::var_os("PODIUM_PG_BIN") {
+    if let Some(dir) = env::var_os(OVERRIDE) {
         return vec![PathBuf::from(dir)];
     }
     let mut dirs = Vec::new();

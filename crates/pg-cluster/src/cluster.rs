@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::error::ClusterError;
-use crate::layout::{Layout, has_socket};
+use crate::layout::{Layout, PGDATA, has_socket};
 use crate::locks::{StartLock, UserLock};
 use crate::postmaster::Postmaster;
 use crate::server::{DATABASE, SUPERUSER, Server};
@@ -51,7 +51,7 @@ impl ManagedCluster {
     ///
     /// Blocks: about two seconds where the cluster is created, half a second where it is started.
     pub fn acquire(options: ClusterOptions) -> Result<Self, ClusterError> {
-        let account = Account::for_this_process()?;
+        let account = Account::for_this_process(&options.data_dir.join(PGDATA))?;
         let layout = Layout::prepare(&options.data_dir, &account)?;
         let start = StartLock::wait(&layout.data_dir)?;
         let binaries = Binaries::find(&layout.pgdata)?;

@@ -11,6 +11,9 @@ use rustix::process::geteuid;
 use crate::account::{Account, DropTo};
 use crate::error::ClusterError;
 
+/// The cluster's folder within the data folder.
+pub(crate) const PGDATA: &str = "postgres";
+
 /// Longest socket path that the system takes (`sockaddr_un` holds 108 bytes, one of them the final zero).
 const SOCKET_PATH_MAX_BYTES: usize = 107;
 
@@ -67,7 +70,7 @@ impl Layout {
             open_for(&data_dir, user)?;
         }
         let run_dir = run_dir(&data_dir, account);
-        Ok(Layout { pgdata: data_dir.join("postgres"), log: data_dir.join("postgres.log"), run_dir, data_dir })
+        Ok(Layout { pgdata: data_dir.join(PGDATA), log: data_dir.join("postgres.log"), run_dir, data_dir })
     }
 
     /// Makes the server's log writable by `account`, and sets aside one that has grown large.

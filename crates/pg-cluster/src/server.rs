@@ -72,7 +72,7 @@ impl Server {
         fs::rename(&unfinished, pgdata).map_err(ClusterError::io("put in place", pgdata))
     }
 
-    /// Starts the server and waits until it takes connections.
+    /// Starts the server. [`Server::settle`] tells whether it takes connections.
     pub(crate) fn start(&self) -> Result<(), ClusterError> {
         let Layout { pgdata, log, .. } = &self.layout;
         self.layout.prepare_run_dir(&self.account)?;
@@ -91,6 +91,10 @@ impl Server {
             if tail(log).contains("is still in use") && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(100));
                 continue;
+            }
+            // One whose starter was killed may have come up in between; the caller waits for it.
+            if matches!(postmaster::inspect(pgdata)?, PidFile::Live(_)) {
+                return Ok(());
             }
             // Empty unless something else lives there, and then it stays.
             let _ = fs::remove_dir(&self.layout.run_dir);
@@ -207,11 +211,17 @@ impl Server {
         )
     }
 
-    /// One of the programs, run by the database's account, with nothing of the user's PostgreSQL settings.
+    /// One of the programs, run by the database's account.
+    ///
+    /// Nothing of our environment reaches it but the search paths: neither the user's PostgreSQL settings, which would
+    /// redirect it, nor the tokens, which the account has no business to see.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.dir.join(program));
-        for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
-            command.env_remove(name);
+        command.env_clear();
+        for name in ["PATH", "LD_LIBRARY_PATH"] {
+            if let Some(value) = env::var_os(name) {
+                command.env(name, value);
+            }
         }
         // Messages in English, so that they can be told apart; and a folder that the account may be in.
         command.env("LC_ALL", "C").current_dir("/");

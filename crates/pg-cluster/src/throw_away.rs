@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{ClusterOptions, ManagedCluster};
 use crate::error::ClusterError;
+use crate::layout::PGDATA;
 
 /// Waits until its standard input ends, which it does however the parent ends, then removes what is left.
 /// Arguments: `pg_ctl`, the cluster's folder, the socket's folder, the data folder, and the command that changes the user.
@@ -36,7 +37,7 @@ impl ThrowAwayCluster {
         cleaner
             .args(["-c", CLEANER, "podium-cleaner"])
             .arg(cluster.binaries_dir().join("pg_ctl"))
-            .arg(cluster.data_dir().join("postgres"))
+            .arg(cluster.data_dir().join(PGDATA))
             .arg(cluster.socket_dir())
             .arg(cluster.data_dir());
         if let Some(user) = cluster.database_user() {

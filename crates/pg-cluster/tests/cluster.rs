@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use podium_cluster::{ClusterError, ClusterOptions, ManagedCluster, ThrowAwayCluster};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, geteuid, getsid, kill_process};
 use tempfile::TempDir;
 
 fn options(folder: &TempDir) -> ClusterOptions {
@@ -40,9 +40,14 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Runs one of the helpers below in a process of its own; what it printed after its marker.
 fn run_helper(name: &str, data_dir: &Path) -> String {
+    run_helper_with(name, data_dir, &[])
+}
+
+fn run_helper_with(name: &str, data_dir: &Path, environment: &[(&str, &str)]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
         .env("PODIUM_TEST_DATA_DIR", data_dir)
+        .envs(environment.iter().copied())
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
@@ -105,6 +110,24 @@ fn a_durable_cluster_syncs_and_has_checksums() {
 }
 
 #[test]
+fn the_server_is_independent_of_its_starter() {
+    let folder = TempDir::new().unwrap();
+    let cluster = ManagedCluster::acquire(options(&folder)).unwrap();
+    let pid = cluster.postmaster_pid();
+    let session = getsid(Pid::from_raw(i32::try_from(pid).unwrap())).unwrap();
+    assert_ne!(session, getsid(None).unwrap(), "Ctrl-C and a closed terminal do not reach it");
+    let open: Vec<_> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|file| fs::read_link(file.unwrap().path()).ok())
+        .collect();
+    assert!(open.contains(&folder.path().join("postgres.log")), "the list is the right one: {open:?}");
+    assert!(!open.iter().any(|file| file.ends_with("users.lock") || file.ends_with("start.lock")), "{open:?}");
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("LC_ALL=C") && !environment.contains("CARGO"), "{environment}");
+}
+
+#[test]
 fn users_that_come_at_once_get_one_server() {
     let folder = TempDir::new().unwrap();
     let clusters: Vec<ManagedCluster> = thread::scope(|scope| {
@@ -118,6 +141,23 @@ fn users_that_come_at_once_get_one_server() {
     assert_eq!(other, pid.to_string(), "a user in another process too");
     drop(clusters);
     assert!(!lives(pid), "a user that died does not keep the server");
+}
+
+#[test]
+fn users_that_come_and_go_always_find_a_server() {
+    let folder = TempDir::new().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    let cluster = ManagedCluster::acquire(options(&folder)).unwrap();
+                    assert_eq!(query(&cluster, &cluster.url(), "select 1"), "1");
+                    cluster.release().unwrap();
+                }
+            });
+        }
+    });
+    assert!(!folder.path().join("postgres/postmaster.pid").exists(), "and the last one stopped it");
 }
 
 #[test]
@@ -188,6 +228,22 @@ fn what_prevents_a_start_is_said() {
     fs::write(pgdata.join("PG_VERSION"), "9\n").unwrap();
     let error = ManagedCluster::acquire(options(&folder)).unwrap_err().to_string();
     assert!(error.contains("made by PostgreSQL 9") && error.contains("postgresql-9"), "{error}");
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn helper_fails_to_acquire() {
+    let data_dir = std::env::var_os("PODIUM_TEST_DATA_DIR").unwrap();
+    println!("\nanswer={}", ManagedCluster::acquire(ClusterOptions::new(data_dir)).unwrap_err());
+}
+
+#[test]
+fn missing_programs_are_named_with_the_ways_out() {
+    let folder = TempDir::new().unwrap();
+    let error = run_helper_with("helper_fails_to_acquire", folder.path(), &[("PODIUM_PG_BIN", "/no/such/folder")]);
+    for part in ["/no/such/folder", "apt-get install postgresql", "DATABASE_URL"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]
