@@ -21,6 +21,11 @@ pub enum Error {
     /// The database cannot be reached at the moment; trying again may help.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// The database's URL is of no use: it cannot be read, or the server turns Podium away.
+    #[error(
+        "the database refuses Podium; check DATABASE_URL: user, password, database and sslmode (TLS is not built in)"
+    )]
+    Refused(#[source] sqlx::Error),
     /// The database was migrated by a newer Podium.
     #[error(
         "the database has migration {found}, but this Podium knows migrations up to {known} only. Use the newer Podium \

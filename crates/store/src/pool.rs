@@ -27,7 +27,11 @@ impl Store {
     /// Connects to the database at `url` (`postgres://…`, a socket folder as `?host=` included).
     pub async fn connect(url: &str) -> Result<Self> {
         let options = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-        Ok(Store { pool: options.connect(url).await? })
+        let pool = options.connect(url).await.map_err(|error| match Error::from(error) {
+            Error::Database(error) => Error::Refused(error),
+            other => other,
+        })?;
+        Ok(Store { pool })
     }
 
     /// Brings the schema to this program's version; does nothing when it is there already.

@@ -38,3 +38,14 @@ async fn a_server_that_is_not_there_is_unavailable() {
     let error = Store::connect(&format!("postgres:///x?host={}", folder.display())).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_url_that_leads_nowhere_is_refused() {
+    let url = TestDatabase::empty_url().await;
+    for wrong in
+        [url.replace("/test_", "/no_such_"), url.replace("user=postgres", "user=nobody"), "nonsense".to_owned()]
+    {
+        let error = Store::connect(&wrong).await.unwrap_err();
+        assert!(matches!(error, Error::Refused(_)), "{wrong}: {error:?}");
+    }
+}
