@@ -20,6 +20,7 @@ use crate::sla::Sla;
 pub use answer::{Answer, AnswerState, Margin};
 pub use build::ReportInput;
 pub use caveat::{Caveat, Substitution};
+pub use facts::limit_texts;
 
 /// The version of [`Report`]'s JSON form.
 pub const REPORT_SCHEMA_VERSION: u32 = 1;

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::figure;
 use crate::ranking::Preference;
 use crate::row::framework_name;
 
@@ -35,8 +34,10 @@ pub struct Answer {
     pub preference: Preference,
     /// Whether the figures come from single measurements, so that there is no interval.
     pub measured_once: bool,
-    /// Whether any of the rows compared is simulated.
+    /// Whether any row of the scenario is simulated.
     pub simulated: bool,
+    /// Whether some are simulated and some are not.
+    pub partly_simulated: bool,
     /// Whether the leading row's measurement is doubtful.
     pub doubtful: bool,
     /// Whether any row was measured in this scenario at all.
@@ -57,7 +58,11 @@ pub struct Margin {
 impl Answer {
     /// The answer as a sentence, for example `vLLM wins chat by 5.7 % over SGLang (measured once: no interval).`
     pub fn sentence(&self, scenario: &str) -> String {
-        let mut sentence = if self.simulated { "Simulated: ".to_owned() } else { String::new() };
+        let mut sentence = match (self.simulated, self.partly_simulated) {
+            (true, true) => "Partly simulated: ".to_owned(),
+            (true, false) => "Simulated: ".to_owned(),
+            (false, _) => String::new(),
+        };
         let Some(framework) = &self.framework else {
             sentence += &match self.anything_measured {
                 true => format!("no candidate holds the SLA in {scenario} with a valid measurement."),
@@ -102,7 +107,8 @@ impl Answer {
         match margin.percent {
             Some(percent) if percent.abs() < 0.05 => format!(" at the same throughput as {other}"),
             // Only where both throughputs are equal does a later step decide, so a margin is never negative.
-            Some(percent) => format!(" by {} %{unit} over {other}", figure((percent * 10.0).round() / 10.0)),
+            Some(percent) if percent < 99.95 => format!(" by {percent:.1} %{unit} over {other}"),
+            Some(percent) => format!(" by {percent:.0} %{unit} over {other}"),
             None => format!(" ahead of {other}"),
         }
     }

@@ -145,7 +145,9 @@ impl<'a> Draft<'a> {
     fn answer(&self, scenario: &str, ranked: &[usize]) -> Answer {
         let rows = self.rows;
         let anything_measured = self.competing.iter().any(|&i| rows[i].scenario() == scenario && rows[i].is_measured());
-        let simulated = rows.iter().any(|row| row.scenario() == scenario && row.is_simulated());
+        let of_scenario = || rows.iter().filter(|row| row.scenario() == scenario);
+        let simulated = of_scenario().any(ResultRow::is_simulated);
+        let partly_simulated = simulated && !of_scenario().all(ResultRow::is_simulated);
         let Some(&first) = ranked.first() else {
             return Answer {
                 state: AnswerState::None,
@@ -155,6 +157,7 @@ impl<'a> Draft<'a> {
                 preference: self.preference,
                 measured_once: false,
                 simulated,
+                partly_simulated,
                 doubtful: false,
                 anything_measured,
             };
@@ -183,6 +186,7 @@ impl<'a> Draft<'a> {
             preference: self.preference,
             measured_once: ranked.iter().take(2).any(once),
             simulated,
+            partly_simulated,
             doubtful: matches!(rows[first].validity(), Some(Validity::Doubtful(_))),
             anything_measured,
         }
@@ -308,11 +312,16 @@ type Fact = fn(&ResultRow) -> Option<String>;
 
 /// What has to be equal over the rows of a fair comparison and is not.
 fn unequal(rows: &[ResultRow]) -> Vec<Caveat> {
-    let facts: [(&str, Fact); 4] = [
+    let facts: [(&str, Fact); 5] = [
         ("model", |row| row.model.clone()),
         ("GPU model", |row| row.hardware.gpu_model.clone()),
         ("GPU count", |row| row.hardware.gpu_count.map(|count| count.to_string())),
         ("endpoint", |row| row.workload.endpoint.clone()),
+        ("SLA", |row| {
+            let limits = limit_texts(&row.limits());
+            let texts: Vec<_> = limits.iter().map(|(metric, limit)| format!("{metric} {limit}")).collect();
+            (!texts.is_empty()).then(|| texts.join(", "))
+        }),
     ];
     let differing = |(what, fact): (&str, Fact)| {
         let values: BTreeSet<String> = rows.iter().filter(|row| row.is_measured()).filter_map(fact).collect();

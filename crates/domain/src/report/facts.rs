@@ -115,16 +115,7 @@ pub(super) fn lengths(rows: &[ResultRow], scenario: &str) -> (Lengths, Lengths) 
 pub(super) fn sla(plan: Option<&Plan>, rows: &[ResultRow]) -> Sla {
     match plan {
         Some(plan) => plan.sla.clone(),
-        None => shared(rows.iter().map(limits)).unwrap_or_default(),
-    }
-}
-
-fn limits(row: &ResultRow) -> Sla {
-    Sla {
-        max_p50_ttft_ms: row.sla.max_p50_ttft_ms,
-        max_p50_tpot_ms: row.sla.max_p50_tpot_ms,
-        max_p50_e2e_ms: row.sla.max_p50_e2e_ms,
-        min_success_rate: row.sla.min_success_rate,
+        None => shared(rows.iter().map(ResultRow::limits).filter(|limits| !limits.is_empty())).unwrap_or_default(),
     }
 }
 
@@ -158,4 +149,16 @@ pub(super) fn versions(rows: &[ResultRow]) -> Vec<FrameworkVersion> {
         versions.iter().filter(|v| v.version.is_some()).map(|v| v.framework.clone()).collect();
     versions.retain(|v| v.version.is_some() || v.commit.is_some() || !known.contains(&v.framework));
     versions
+}
+
+/// The limits of an SLA in words, as (metric, limit), for example (`p50 TTFT`, `at most 500 ms`).
+pub fn limit_texts(sla: &Sla) -> Vec<(&'static str, String)> {
+    let at_most_ms = |limit: Option<f64>| limit.map(|ms| format!("at most {ms} ms"));
+    let limits = [
+        ("p50 TTFT", at_most_ms(sla.max_p50_ttft_ms)),
+        ("p50 TPOT", at_most_ms(sla.max_p50_tpot_ms)),
+        ("p50 E2E", at_most_ms(sla.max_p50_e2e_ms)),
+        ("success rate", sla.min_success_rate.map(|rate| format!("at least {} %", figure(rate * 100.0)))),
+    ];
+    limits.into_iter().filter_map(|(metric, text)| Some((metric, text?))).collect()
 }

@@ -123,7 +123,8 @@ fn simulated_is_said_in_every_part() {
     rows[5].podium.as_mut().unwrap().simulated = true;
     let report = build(rows);
     assert_eq!(report.simulated, ["vllm"]);
-    assert!(report.answers()[1].starts_with("Simulated: vLLM wins sum"), "{:?}", report.answers());
+    assert!(report.answers()[1].starts_with("Partly simulated: vLLM wins sum"), "{:?}", report.answers());
+    assert!(report.answers()[0].starts_with("SGLang wins chat"), "nothing there is simulated");
     assert!(report.versions.iter().any(|v| v.simulated));
     assert!(matches!(&report.caveats[0], Caveat::Simulated { frameworks } if frameworks == &["vllm"]));
 }

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use super::ResultRow;
 use crate::load::LoadMode;
 use crate::measure::Summary;
-use crate::sla::{SLA_KEYS, SlaCheck};
+use crate::report::figure;
+use crate::sla::{SLA_KEYS, Sla, SlaCheck};
+use crate::stats::Distribution;
 
 /// Whether a row holds its SLA, and how that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +19,27 @@ pub struct SlaVerdict {
 }
 
 impl ResultRow {
+    /// The limits that the row states.
+    pub fn limits(&self) -> Sla {
+        Sla {
+            max_p50_ttft_ms: self.sla.max_p50_ttft_ms,
+            max_p50_tpot_ms: self.sla.max_p50_tpot_ms,
+            max_p50_e2e_ms: self.sla.max_p50_e2e_ms,
+            min_success_rate: self.sla.min_success_rate,
+        }
+    }
+
+    /// The user's TTFT where an open loop's SLA reads it, ms.
+    fn gating_user_ttft_ms(&self) -> Option<f64> {
+        let open_loop = self.load_mode().is_some_and(LoadMode::is_open_loop);
+        self.podium.as_ref().and_then(|podium| podium.p50_user_ttft_ms).filter(|_| open_loop)
+    }
+
     /// Checks every limit of the row against its figures.
     ///
     /// In open loops the TTFT limit reads the user's TTFT where the row has it.
     pub fn sla_checks(&self) -> Vec<SlaCheck> {
-        let user_ttft_ms = self.podium.as_ref().and_then(|podium| podium.p50_user_ttft_ms);
-        let open_loop = self.load_mode().is_some_and(LoadMode::is_open_loop);
-        let ttft_ms = user_ttft_ms.filter(|_| open_loop).or(self.metrics.p50_ttft_ms);
+        let ttft_ms = self.gating_user_ttft_ms().or(self.metrics.p50_ttft_ms);
         let limits = [
             (self.sla.max_p50_ttft_ms, ttft_ms),
             (self.sla.max_p50_tpot_ms, self.metrics.p50_tpot_ms),
@@ -67,28 +83,29 @@ impl ResultRow {
 
     /// Which limits the row misses, in words, for example `p50 TTFT 812 ms, limit 500 ms`; `None` where none is.
     pub fn missed_limits(&self) -> Option<String> {
-        let missed: Vec<_> =
-            self.sla_checks().iter().filter(|check| check.holds == Some(false)).filter_map(missed_text).collect();
+        let missed: Vec<_> = self
+            .sla_checks()
+            .iter()
+            .filter(|check| check.holds == Some(false))
+            .filter_map(|check| self.missed_text(check))
+            .collect();
         if missed.is_empty() { None } else { Some(missed.join("; ")) }
     }
-}
 
-fn missed_text(check: &SlaCheck) -> Option<String> {
-    let measured = check.measured?;
-    let figure = crate::report::figure;
-    Some(match check.key.as_str() {
-        "min_success_rate" => {
-            format!("success rate {} %, at least {} %", figure(measured * 100.0), figure(check.limit * 100.0))
-        }
-        key => {
-            let name = match key {
-                "max_p50_ttft_ms" => "p50 TTFT",
-                "max_p50_tpot_ms" => "p50 TPOT",
-                _ => "p50 E2E",
-            };
-            format!("{name} {} ms, limit {} ms", figure(measured), figure(check.limit))
-        }
-    })
+    fn missed_text(&self, check: &SlaCheck) -> Option<String> {
+        let measured = check.measured?;
+        let name = match check.key.as_str() {
+            "min_success_rate" => {
+                let (measured, limit) = (figure(measured * 100.0), figure(check.limit * 100.0));
+                return Some(format!("success rate {measured} %, at least {limit} %"));
+            }
+            "max_p50_ttft_ms" if self.gating_user_ttft_ms().is_some() => "p50 user TTFT",
+            "max_p50_ttft_ms" => "p50 TTFT",
+            "max_p50_tpot_ms" => "p50 TPOT",
+            _ => "p50 E2E",
+        };
+        Some(format!("{name} {} ms, limit {} ms", figure(measured), figure(check.limit)))
+    }
 }
 
 /// Which of a candidate's measurements in one scenario stands for its row; `None` where there are none.
@@ -111,8 +128,8 @@ pub fn best_measurement(measurements: &[(&Summary, bool)]) -> Option<usize> {
 /// `Less` where `a` is better.
 fn compare_figures(a: &Summary, b: &Summary, with_latency: bool) -> Ordering {
     let high = |a: Option<f64>, b: Option<f64>| b.unwrap_or(0.0).total_cmp(&a.unwrap_or(0.0));
-    let low = |a: &Option<crate::stats::Distribution>, b: &Option<crate::stats::Distribution>| {
-        let p50 = |d: &Option<crate::stats::Distribution>| d.as_ref().map_or(f64::INFINITY, |d| d.p50);
+    let low = |a: &Option<Distribution>, b: &Option<Distribution>| {
+        let p50 = |d: &Option<Distribution>| d.as_ref().map_or(f64::INFINITY, |d| d.p50);
         p50(a).total_cmp(&p50(b))
     };
     let throughput = high(a.request_throughput, b.request_throughput)
