@@ -4,5 +4,9 @@ pub mod help;
 
 pub mod plan;
 
+pub mod rows;
+
+pub mod report;
+
 #[cfg(test)]
 mod test_support;

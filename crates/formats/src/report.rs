@@ -1,0 +1,16 @@
+//! Writers of reports: Markdown, CSV, JSON and one self-contained HTML file, all from one model.
+
+mod csv;
+mod document;
+mod html;
+mod json;
+mod markdown;
+mod tables;
+
+pub use csv::csv;
+pub use html::{Figure, html};
+pub use json::{compare_json, json};
+pub use markdown::markdown;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use std::collections::BTreeSet;
+
+use podium_domain::report::{Report, ReportInput};
+
+use super::*;
+use crate::rows;
+
+/// Three frameworks (one simulated), two scenarios, two load modes, failures, and values that try to add structure.
+fn report() -> Report {
+    let found = rows::read(&include_bytes!("fixtures/rows.jsonl")[..]).unwrap();
+    assert_eq!(found.problems, []);
+    Report::build(ReportInput { rows: found.rows, ..ReportInput::default() })
+}
+
+#[test]
+fn markdown_is_stable() {
+    insta::assert_snapshot!(markdown(&report()));
+}
+
+#[test]
+fn csv_is_stable() {
+    insta::assert_snapshot!(csv(&report()));
+}
+
+#[test]
+fn html_is_stable() {
+    let figure = Figure { title: "A & B".into(), caption: "<caption>".into(), svg: "<svg></svg>".into() };
+    insta::assert_snapshot!(html(&report(), &[figure]));
+}
+
+#[test]
+fn the_short_answer_is_stable() {
+    insta::assert_json_snapshot!(compare_json(&report()));
+}
+
+#[test]
+fn the_json_form_reads_back() {
+    let report = report();
+    assert_eq!(serde_json::from_str::<Report>(&json(&report).unwrap()).unwrap(), report);
+}
+
+#[test]
+fn every_table_row_of_the_markdown_has_the_cells_of_its_header() {
+    // Bars that are escaped do not end a cell.
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let text = markdown(&report());
+    let mut width = None;
+    let mut tables = 0;
+    for line in text.lines() {
+        width = match (line.starts_with('|'), width) {
+            (false, _) => None,
+            (true, None) => {
+                tables += 1;
+                Some(cells(line))
+            }
+            (true, Some(width)) => {
+                assert_eq!(cells(line), width, "{line}");
+                Some(width)
+            }
+        };
+    }
+    assert!(tables > 5, "{text}");
+}
+
+#[test]
+fn html_holds_no_markup_from_values_and_needs_no_network() {
+    let page = html(&report(), &[]);
+    for foreign in ["<script", "</script", "<b>", "src=", "href=", "@import", "url("] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+}
+
+#[test]
+fn the_csv_without_simulated_rows_has_the_common_columns_alone() {
+    let mut report = report();
+    let header = |report: &Report| csv(report).lines().next().unwrap_or_default().to_owned();
+    assert!(header(&report).ends_with("server_command,failure_reason,simulated"));
+    report.simulated.clear();
+    assert!(header(&report).ends_with("server_command,failure_reason"));
+}
+
+#[test]
+fn simulated_rows_are_marked_wherever_they_are_listed() {
+    let report = report();
+    let ids: BTreeSet<_> =
+        report.rows.iter().filter(|row| row.is_simulated()).map(|row| row.candidate_id.as_str()).collect();
+    let lines = markdown(&report);
+    let listed: Vec<_> =
+        lines.lines().filter(|l| l.starts_with('|') && ids.iter().any(|id| l.contains(&id[..22]))).collect();
+    assert!(!listed.is_empty());
+    for line in listed {
+        assert!(line.contains("**simulated**"), "{line}");
+    }
+}
+
+#[test]
+fn long_tables_are_cut_with_a_count() {
+    let report = report();
+    let failed = report.rows[6].clone();
+    let rows = (0..250).map(|n| podium_domain::row::ResultRow { candidate_id: format!("c{n}"), ..failed.clone() });
+    let report = Report::build(ReportInput { rows: rows.collect(), ..ReportInput::default() });
+    assert!(markdown(&report).contains("… and 50 more."));
+    assert!(html(&report, &[]).contains("… and 50 more."));
+    assert_eq!(::csv::Reader::from_reader(csv(&report).as_bytes()).records().count(), 250, "the CSV is whole");
+}
