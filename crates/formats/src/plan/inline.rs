@@ -57,23 +57,27 @@ pub(crate) fn field(node: &Node, source: &str) -> String {
 /// What somebody typed, as YAML for any place of a plan, and the value that it is. Text that is no YAML is quoted.
 pub(crate) fn typed(input: &str) -> (String, Value) {
     let input = input.trim();
-    // Inside braces no plain text can hold a comma or a bracket, so what reads there reads everywhere.
-    let framed = format!("{{v: {input}}}");
-    if let Some(node) = single(&framed, 4, input) {
-        return (input.to_owned(), node);
+    match anywhere(input) {
+        Some(value) => (input.to_owned(), value),
+        None => (quote(input), Value::String(input.to_owned())),
     }
-    (quote(input), Value::String(input.to_owned()))
 }
 
 /// Items separated by commas, with or without brackets around them, as a flow list; `None` where it is none.
 pub(crate) fn typed_list(input: &str) -> Option<(String, Value)> {
     let input = input.trim();
     let bracketed = |list: &str| {
-        let value = single(&format!("{{v: {list}}}"), 4, list)?;
+        let value = anywhere(list)?;
         value.is_array().then(|| (list.to_owned(), value))
     };
     let already = if input.starts_with('[') { bracketed(input) } else { None };
     already.or_else(|| bracketed(&format!("[{}]", input.trim_end_matches(','))))
+}
+
+/// The value of text that reads as the same value below a block key and inside braces, so in every place of a plan.
+fn anywhere(written: &str) -> Option<Value> {
+    let in_block = single(&format!("v: {written}"), 3, written)?;
+    single(&format!("{{v: {written}}}"), 4, written).filter(|in_flow| *in_flow == in_block)
 }
 
 /// The value of `v` in `framed`, if it is exactly `written` from `start` on: no comment, no anchor, one line.
@@ -110,6 +114,7 @@ mod tests {
             ("python -m x.y --z", "python -m x.y --z", json!("python -m x.y --z")),
             ("a\nb", "\"a\\nb\"", json!("a\nb")),
             ("}", "\"}\"", json!("}")),
+            (">", "\">\"", json!(">")),
         ];
         for (input, text, value) in cases {
             assert_eq!(typed(input), (text.to_owned(), value), "{input}");

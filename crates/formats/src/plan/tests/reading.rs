@@ -1,0 +1,257 @@
+use podium_domain::framework::Framework;
+use podium_domain::plan::Endpoint;
+use serde_json::json;
+
+use super::*;
+use crate::help::{HelpSet, parse as parse_help};
+
+/// The one problem of a plan in which `from` is replaced by `to`.
+#[track_caller]
+fn problem(from: &str, to: &str) -> Problem {
+    assert!(PLAN.contains(from), "{from}");
+    let reading = read(&PLAN.replace(from, to));
+    let [problem] = reading.problems.as_slice() else { panic!("{from} → {to}: {:?}", reading.problems) };
+    assert!(reading.plan.is_none());
+    problem.clone()
+}
+
+#[test]
+fn a_plan_of_the_full_schema_reads() {
+    let reading = read(PLAN);
+    assert_eq!(reading.problems, []);
+    assert_eq!(reading.warnings, []);
+    assert_eq!(found_filled(&reading), [("benchmark.qps.max_rounds", "5")]);
+    let plan = reading.plan.unwrap();
+    assert_eq!(plan.model.name, "org/model");
+    assert_eq!(plan.longest_sequence(), Some(9000));
+    assert_eq!(plan.benchmark.max_concurrency, [None, Some(8)]);
+    assert_eq!(plan.benchmark.qps.unwrap().max_rounds, 5);
+    let names: Vec<_> = plan.frameworks.keys().copied().collect();
+    assert_eq!(names, [Framework::Vllm, Framework::TensorrtLlm]);
+    assert_eq!(plan.frameworks[&Framework::Vllm].search_space["max_num_seqs"], [json!(32), json!(64)]);
+}
+
+fn found_filled(reading: &PlanReading) -> Vec<(&str, &str)> {
+    reading.filled.iter().map(|filled| (filled.path.as_str(), filled.value.as_str())).collect()
+}
+
+#[test]
+fn a_run_plan_reads_and_says_what_was_filled_in() {
+    let reading = read(
+        "model: {name: org/model}\n\
+         dataset: {input_len: [64], output_len: [16]}\n\
+         benchmark: {framework_set: [vllm], request_rates: [1, 2.5], tokenizer: org/tokenizer}\n\
+         search: {output_dir: out}\n\
+         sla: {max_p50_ttft_ms: 500}\n\
+         frameworks:\n  vllm: {base_server_flags: {max_model_len: 2048}, search_space: {max_num_seqs: 8}}\n",
+    );
+    assert_eq!(reading.problems, []);
+    assert_eq!(reading.warnings, []);
+    assert_eq!(
+        found_filled(&reading),
+        [
+            ("schema_version", "1"),
+            ("source.kind", "podium"),
+            ("hardware.gpu_count", "1"),
+            ("dataset.kind", "random"),
+            ("dataset.num_prompts", "80"),
+            ("dataset.scenario_names", "[in64-out16]"),
+            ("benchmark.endpoint", "/v1/completions"),
+            ("benchmark.max_concurrency", "[null]"),
+            ("search.tier", "2"),
+            ("search.max_candidates_per_framework", "10"),
+            ("frameworks.vllm.server_command", "vllm serve"),
+        ]
+    );
+    let plan = reading.plan.unwrap();
+    assert_eq!(plan.model.tokenizer.as_deref(), Some("org/tokenizer"));
+    assert_eq!(plan.benchmark.endpoint, Endpoint::Completions);
+    assert_eq!(plan.benchmark.request_rates, [1.0, 2.5]);
+    assert_eq!(plan.frameworks[&Framework::Vllm].search_space["max_num_seqs"], [json!(8)]);
+}
+
+#[test]
+fn five_mistakes_give_five_problems_with_path_and_line() {
+    let text = PLAN
+        .replace("num_prompts: 80", "num_prompts: eighty")
+        .replace("input_len: [1000, 8000]", "input_len: [1000, 8000, 9]")
+        .replace("max_p50_ttft_ms: 1500", "max_p99_ttft_ms: 1500")
+        .replace("max_num_seqs: [32, 64]", "max_num_sequences: [32, 64]")
+        .replace("max_seq_len: 12288}", "max_seq_len: 12288, bakend: x}");
+    let reading = read(&text);
+    assert_eq!(
+        found(&reading.problems),
+        [
+            ("dataset.num_prompts", Some(10)),
+            ("dataset.scenario_names", Some(11)),
+            ("sla.max_p99_ttft_ms", Some(20)),
+            ("frameworks.vllm.search_space.max_num_sequences", Some(31)),
+            ("frameworks.tensorrt_llm.base_server_flags.bakend", Some(37)),
+        ]
+    );
+    let messages: Vec<_> = reading.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages[0], "expected a whole number, found the text `eighty`");
+    assert!(messages[1].contains("2 `scenario_names`, 3 `input_len` and 2 `output_len`"));
+    assert_eq!(messages[2], "`max_p99_ttft_ms` is deprecated: use `max_p50_ttft_ms`");
+    assert_eq!(messages[3], "`max_num_sequences` is not a flag of vLLM; did you mean `max_num_seqs`?");
+    assert!(messages[4].ends_with("did you mean `backend`?"));
+    assert_eq!(reading.plan, None);
+}
+
+#[test]
+fn every_rule_has_its_message() {
+    let cases = [
+        ("schema_version: 1", "schema_version: 2", "schema_version", "use 1"),
+        ("{kind: podium}", "{kind: podum}", "source.kind", "did you mean `podium`?"),
+        ("name: org/model", "name: 7", "model.name", "put it in quotes"),
+        ("gpu_count: 2", "gpu_count: two", "hardware.gpu_count", "expected a whole number"),
+        ("kind: random", "kind: sharegpt", "dataset.kind", "convert the file"),
+        ("num_prompts: 80", "num_prompts: 0", "dataset.num_prompts", "at least 1"),
+        ("[chat, summarization]", "chat", "dataset.scenario_names", "write [chat]"),
+        ("[chat, summarization]", "[chat, chat]", "dataset.scenario_names[1]", "given twice"),
+        ("input_len: [1000, 8000]", "input_len: []", "dataset.input_len", "empty"),
+        ("input_len: [1000, 8000]", "input_len: [1000, 0]", "dataset.input_len[1]", "at least 1"),
+        ("endpoint: /v1/completions", "endpoint: /v1/chat", "benchmark.endpoint", "/v1/chat/completions"),
+        ("[null, 8]", "[null, 0]", "benchmark.max_concurrency[1]", "at least 1"),
+        ("lower: 0.25", "lower: 5", "benchmark.qps", "must be below `upper`"),
+        ("lower: 0.25", "lower: -1", "benchmark.qps.lower", "greater than 0"),
+        ("min_success_rate: 0.99", "min_success_rate: 99", "sla.min_success_rate", "between 0 and 1"),
+        ("max_p50_ttft_ms: 1500", "max_p50_tft_ms: 1", "sla.max_p50_tft_ms", "did you mean `max_p50_ttft_ms`?"),
+        ("tier: 2", "tier: 4", "search.tier", "at most 3"),
+        (
+            "max_candidates_per_framework: 8",
+            "max_candidates_per_framework: 0",
+            "search.max_candidates_per_framework",
+            "at least 1",
+        ),
+        ("enabled: true", "enabled: yes", "frameworks.vllm.enabled", "write true"),
+        (
+            "server_command: vllm serve",
+            "server_command: \"vllm 'serve\"",
+            "frameworks.vllm.server_command",
+            "unclosed quote",
+        ),
+        (
+            "max_model_len: 12288",
+            "max_model_len: 8192",
+            "frameworks.vllm.base_server_flags.max_model_len",
+            "needs 9000",
+        ),
+        (
+            "max_num_seqs: [32, 64]",
+            "max_model_len: [12288, 8192]",
+            "frameworks.vllm.search_space.max_model_len[1]",
+            "needs 9000",
+        ),
+        ("max_num_seqs: [32, 64]", "max_num_seqs: []", "frameworks.vllm.search_space.max_num_seqs", "empty"),
+        (
+            "max_num_seqs: [32, 64]",
+            "max_num_seqs: [32, many]",
+            "frameworks.vllm.search_space.max_num_seqs[1]",
+            "whole number",
+        ),
+        ("max_num_seqs: [32, 64]", "dtype: [bf16]", "frameworks.vllm.search_space.dtype[0]", "bfloat16"),
+        ("max_num_seqs: [32, 64]", "port: [1, 2]", "frameworks.vllm.search_space.port", "cannot be searched"),
+        (
+            "max_num_seqs: [32, 64]",
+            "disable_log_stats: [true, false]",
+            "frameworks.vllm.search_space.disable_log_stats[1]",
+            "has no effect",
+        ),
+        ("tensor_parallel_size: 2", "api_key: abc", "frameworks.vllm.base_server_flags.api_key", "secret"),
+        (
+            "{backend: pytorch, tp_size: 2",
+            "{tp_size: 2",
+            "frameworks.tensorrt_llm.base_server_flags.backend",
+            "backend: pytorch",
+        ),
+        ("{backend: pytorch,", "{backend: trt,", "frameworks.tensorrt_llm.base_server_flags.backend", "PyTorch"),
+        ("fixed_pytorch", "any", "frameworks.tensorrt_llm.backend_policy", "fixed_pytorch"),
+        ("trtllm-serve serve", "trtllm-serve serve --backend trt", "frameworks.tensorrt_llm.server_command", "PyTorch"),
+        (
+            "search_space: {}",
+            "search_space: {backend: [pytorch]}",
+            "frameworks.tensorrt_llm.search_space.backend",
+            "may not be searched",
+        ),
+        ("search_space: {}", "search_space: ", "frameworks.tensorrt_llm.search_space", "write {}"),
+        (
+            "max_seq_len: 12288}",
+            "max_num_tokens: 8192}",
+            "frameworks.tensorrt_llm.base_server_flags.max_seq_len",
+            "is missing",
+        ),
+        ("tensorrt_llm:", "trtllm:", "frameworks.trtllm", "unknown framework"),
+        ("precision: auto", "name: other", "model.name", "given twice"),
+        ("search: {tier", "sla: {}\nsearch: {tier", "sla", "given twice"),
+    ];
+    for (from, to, path, part) in cases {
+        let problem = problem(from, to);
+        assert_eq!(problem.path, path, "{problem}");
+        assert!(problem.message.contains(part), "{problem}");
+        assert!(problem.line.is_some(), "{problem}");
+    }
+}
+
+#[test]
+fn what_is_odd_is_a_warning() {
+    let warned = |from: &str, to: &str| {
+        assert!(PLAN.contains(from), "{from}");
+        let reading = read(&PLAN.replace(from, to));
+        assert_eq!(reading.problems, []);
+        reading.warnings
+    };
+    let unknown = warned("  precision: auto", "  precison: auto");
+    assert_eq!(found(&unknown), [("model.precison", Some(6))]);
+    assert!(unknown[0].message.ends_with("did you mean `precision`?"));
+    let pinned = warned("max_num_seqs: [32, 64]", "gpu_memory_utilization: [0.8, 0.9]");
+    assert_eq!(found(&pinned), [("frameworks.vllm.search_space.gpu_memory_utilization", Some(31))]);
+    let port = warned("tensor_parallel_size: 2", "port: 80");
+    assert_eq!(found(&port), [("frameworks.vllm.base_server_flags.port", Some(27))]);
+    assert_eq!(warned("sla: {max_p50_ttft_ms: 1500, min_success_rate: 0.99}", "sla: {}").len(), 1);
+}
+
+#[test]
+fn broken_yaml_is_one_problem_with_its_line() {
+    let reading = read("model:\n  name: [a\ndataset: x\n");
+    assert_eq!(found(&reading.problems), [("", Some(3))]);
+    assert_eq!(read("").problems[0].message, "the plan is empty");
+    assert_eq!(read("# only a comment\n").problems.len(), 1);
+    assert!(read("[1, 2]").problems[0].message.contains("expected a mapping"));
+}
+
+#[test]
+fn llama_cpp_divides_its_context() {
+    let text = |ctx: &str, parallel: &str, space: &str| {
+        format!(
+            "model: {{name: tiny}}\ndataset: {{input_len: [256], output_len: [32]}}\nsla: {{max_p50_ttft_ms: 1}}\n\
+             frameworks:\n  llama_cpp:\n    base_server_flags: {{ctx_size: {ctx}, parallel: {parallel}}}\n    \
+             search_space: {space}\n"
+        )
+    };
+    assert_eq!(read(&text("2048", "4", "{}")).problems, []);
+    let too_many = read(&text("2048", "4", "{parallel: [4, 8]}")).problems;
+    assert_eq!(found(&too_many), [("frameworks.llama_cpp.base_server_flags.ctx_size", Some(6))]);
+    assert!(too_many[0].message.contains("at least 2304"), "{}", too_many[0]);
+    let searched = read(&text("4096", "4", "{ctx_size: [1024, 4096], parallel: [4, 8]}")).problems;
+    assert_eq!(found(&searched), [("frameworks.llama_cpp.search_space.ctx_size[0]", Some(7))]);
+}
+
+#[test]
+fn captured_help_rejects_what_it_lacks_and_admits_what_it_adds() {
+    let options =
+        ["tensor-parallel-size", "max-model-len", "enable-prefix-caching", "brand-new", "a", "b", "c", "d", "e"];
+    let mut lines: Vec<_> = options.iter().map(|name| format!("  --{name} X")).collect();
+    let text = PLAN.replace("tensor_parallel_size: 2", "brand_new: 1");
+    let with = |lines: &[String]| {
+        let mut help = HelpSet::default();
+        help.add(Framework::Vllm, parse_help(&lines.join("\n")));
+        read_with_help(&text, Some(&help)).problems
+    };
+    let unknown = [("frameworks.vllm.base_server_flags.brand_new", Some(27))];
+    assert_eq!(found(&with(&lines)), unknown, "nine flags are no help text");
+    lines.push("  --dtype {auto,half}".to_owned());
+    let problems = with(&lines);
+    assert_eq!(found(&problems), [("frameworks.vllm.search_space.max_num_seqs", Some(31))]);
+    assert!(problems[0].message.contains("has no `max_num_seqs`"));
+}
