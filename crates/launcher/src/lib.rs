@@ -43,7 +43,7 @@ pub use gpus::Gpu;
 pub use host::Host;
 pub use inject::{DEPLOY_HOST, ENGINE_HOST, InjectedCommand, deploy_port, inject};
 pub use local::{LocalHost, LocalHostOptions};
-pub use log::{EngineLog, LogChunk, LogLength, LogLimits};
+pub use log::{EngineLog, LOG_FILE, LogChunk, LogLength, LogLimits};
 pub use piped::PipedProcess;
 pub use ports::{PortOwner, PortState};
 pub use processes::{LAUNCH_VARIABLE, ProcessIdentity, ProcessInfo, RunningLaunch};

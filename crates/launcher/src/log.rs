@@ -90,7 +90,7 @@ impl EngineLog {
         limits: LogLimits,
         scrubber: Scrubber,
     ) -> io::Result<Self> {
-        let head = File::create(folder.join(HEAD_FILE))?;
+        let head = File::create(folder.join(LOG_FILE))?;
         let log = Self {
             shared: Arc::new(Shared {
                 folder: folder.to_owned(),
@@ -123,7 +123,7 @@ impl EngineLog {
 
     /// The path of the file that holds the log's beginning.
     pub fn path(&self) -> PathBuf {
-        self.shared.folder.join(HEAD_FILE)
+        self.shared.folder.join(LOG_FILE)
     }
 
     /// Reads up to `max_bytes` from `offset` on. Where the bytes there are no longer kept, reading goes on at the
@@ -213,7 +213,8 @@ impl EngineLog {
     }
 }
 
-const HEAD_FILE: &str = "engine.log";
+/// The name of the file in a launch's folder that holds the log's beginning.
+pub const LOG_FILE: &str = "engine.log";
 
 fn tail_file(folder: &Path, index: u64) -> PathBuf {
     folder.join(format!("engine.tail-{index}.log"))
@@ -233,7 +234,7 @@ fn oldest_kept(limits: LogLimits, length: u64) -> u64 {
 /// The file that holds `offset`, the offset inside it, and the bytes from there to the file's limit.
 fn locate(folder: &Path, limits: LogLimits, offset: u64) -> (PathBuf, u64, u64) {
     match offset.checked_sub(limits.head_bytes) {
-        None => (folder.join(HEAD_FILE), offset, limits.head_bytes - offset),
+        None => (folder.join(LOG_FILE), offset, limits.head_bytes - offset),
         Some(beyond) => {
             let tail = limits.tail_bytes.max(1);
             (tail_file(folder, beyond / tail), beyond % tail, tail - beyond % tail)

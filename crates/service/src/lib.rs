@@ -1,1 +1,25 @@
-//! service
+//! The use cases of Podium: author, run, watch, compare, report, share.
+//!
+//! Pages, server functions, the command line and the worker all come through [`Service`]; each method takes the
+//! [`Caller`] on whose behalf it works and checks its role.
+
+mod author;
+mod caller;
+//pub mod charts;
+mod error;
+mod events;
+mod hosts;
+mod reports;
+mod runs;
+mod service;
+mod views;
+mod worker;
+
+pub use author::ExamplePlan;
+pub use caller::{Caller, OWNER, Role};
+pub use error::{Error, Result};
+pub use podium_store::RunCursor;
+pub use runs::RunFilter;
+pub use service::Service;
+pub use views::*;
+pub use worker::{Worker, WorkerOptions};

@@ -1,0 +1,119 @@
+//! Writing plans: checking a text, applying the form's edits, starting points.
+
+use podium_domain::candidate;
+use podium_domain::form::PlanEdit;
+use podium_domain::framework::Framework;
+use podium_domain::load::PlannedLoad;
+use podium_domain::plan::Plan;
+use podium_formats::plan::{self, Starter};
+
+use crate::caller::{Caller, Role};
+use crate::error::{Error, Result};
+use crate::service::Service;
+use crate::views::{CandidatePreview, PlanCheck};
+
+/// A plan that is shipped with Podium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExamplePlan {
+    /// Its name in addresses.
+    pub slug: &'static str,
+    /// What it is, for lists.
+    pub title: &'static str,
+    /// Its text.
+    pub yaml: &'static str,
+}
+
+const EXAMPLES: [ExamplePlan; 2] = [
+    ExamplePlan {
+        slug: "demo-simulated",
+        title: "Three simulated engines: SGLang, vLLM and TensorRT-LLM",
+        yaml: include_str!("../../../configs/demo-simulated.yaml"),
+    },
+    ExamplePlan {
+        slug: "demo-cpu",
+        title: "Real engines on this machine's CPU with a tiny model",
+        yaml: include_str!("../../../configs/demo-cpu.yaml"),
+    },
+];
+
+impl Service {
+    /// Checks a plan text and shows what follows from it. A wrong plan is not an error: its problems are in the answer.
+    pub async fn check_plan(&self, caller: Caller, yaml: String) -> Result<PlanCheck> {
+        caller.require(Role::Viewer)?;
+        Ok(check(yaml))
+    }
+
+    /// Applies one edit of the form to a plan text, and checks the result.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the edit cannot be applied to this text.
+    pub async fn edit_plan(&self, caller: Caller, yaml: String, edit: PlanEdit) -> Result<PlanCheck> {
+        caller.require(Role::Viewer)?;
+        let yaml = plan::apply(&yaml, &edit).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
+        Ok(check(yaml))
+    }
+
+    /// A plan to begin with.
+    pub async fn blank_plan(&self, caller: Caller) -> Result<String> {
+        caller.require(Role::Viewer)?;
+        Ok(plan::blank(&Starter {
+            model_name: "Qwen/Qwen3-8B".to_owned(),
+            frameworks: vec![Framework::Sglang, Framework::Vllm],
+            gpu_model: None,
+            gpu_count: 1,
+        }))
+    }
+
+    /// The plans that are shipped with Podium.
+    pub fn example_plans(&self) -> &'static [ExamplePlan] {
+        &EXAMPLES
+    }
+}
+
+fn check(yaml: String) -> PlanCheck {
+    let reading = plan::read(&yaml);
+    let mut check = PlanCheck {
+        form: plan::project(&yaml).ok(),
+        yaml,
+        problems: reading.problems,
+        warnings: reading.warnings,
+        filled: reading.filled,
+        candidates: Vec::new(),
+        untried: Vec::new(),
+        measurements: 0,
+        title: None,
+        flow_check: false,
+    };
+    let Some(plan) = reading.plan else { return check };
+    check.title = Some(plan.title());
+    check.flow_check = plan.is_flow_check();
+    match candidate::generate_all(&plan) {
+        Ok(sets) => {
+            for set in sets {
+                check.untried.extend(set.untried);
+                check.candidates.extend(set.candidates.into_iter().map(|candidate| CandidatePreview {
+                    framework: candidate.framework,
+                    candidate_id: candidate.candidate_id,
+                    command: candidate.command,
+                }));
+            }
+            check.measurements = check.candidates.len() as u64 * measurements_per_candidate(&plan);
+        }
+        Err(error) => check.problems.push(plan::Problem::new("frameworks", None, error.to_string())),
+    }
+    check
+}
+
+/// How many measurements one candidate takes; a rate search counts with its largest number of probes.
+fn measurements_per_candidate(plan: &Plan) -> u64 {
+    let per_scenario: u64 = plan
+        .benchmark
+        .planned_loads()
+        .iter()
+        .map(|load| match load {
+            PlannedLoad::Fixed { .. } => 1,
+            PlannedLoad::RateSearch { range, .. } => 2 + u64::from(range.max_rounds),
+        })
+        .sum();
+    plan.dataset.scenarios.len() as u64 * per_scenario
+}

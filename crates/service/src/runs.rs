@@ -1,0 +1,330 @@
+//! Starting runs, listing them, looking at one, and cancelling.
+
+use std::collections::HashMap;
+
+use podium_domain::framework::Framework;
+use podium_domain::plan::Plan;
+use podium_domain::row::best_measurement;
+use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
+use podium_formats::plan::{self, Problem};
+use podium_store::{Candidate, Launch, Measurement, NewAuditEntry, NewRun, Run, RunCursor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::caller::{Caller, Role};
+use crate::error::{Error, Result};
+use crate::events::stored;
+use crate::service::{Service, launch_folder};
+use crate::views::{
+    CandidateView, CellView, LaunchView, LogChunk, MeasurementView, RunEvent, RunListItem, RunView, StartRun,
+};
+
+/// How a run was asked for, as stored with it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunOptions {
+    /// Frameworks of the plan that the user left out.
+    #[serde(default)]
+    pub(crate) excluded: Vec<Framework>,
+    /// See [`StartRun::skip_missing`].
+    #[serde(default)]
+    pub(crate) skip_missing: bool,
+    /// See [`StartRun::idle_engines`].
+    #[serde(default)]
+    pub(crate) idle_engines: bool,
+}
+
+/// A page of the runs list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunFilter {
+    /// How many at most; 0 is 50.
+    pub limit: u32,
+    /// Only runs older than this one: the last of the page before.
+    pub before: Option<RunCursor>,
+}
+
+/// Bytes of a log that one request gets.
+const LOG_CHUNK_BYTES: usize = 64 << 10;
+
+/// Whether a command starts one of Podium's simulated engines.
+pub(crate) fn is_simulated(argv: &[String]) -> bool {
+    let program = argv.first().and_then(|word| word.rsplit('/').next());
+    program == Some("podium") && argv.get(1).is_some_and(|word| word == "sim")
+}
+
+impl Service {
+    /// Queues a run of a plan; its id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every problem of the plan; nothing is started then.
+    pub async fn start_run(&self, caller: Caller, start: StartRun) -> Result<Uuid> {
+        caller.require(Role::Runner)?;
+        let reading = plan::read(&start.yaml);
+        let Some(mut plan) = reading.plan else { return Err(Error::Invalid { problems: reading.problems }) };
+        let excluded = exclude(&mut plan, start.frameworks.as_deref())?;
+        let sets = podium_domain::candidate::generate_all(&plan)
+            .map_err(|error| Error::Invalid { problems: vec![Problem::new("frameworks", None, error.to_string())] })?;
+        let simulated = sets.iter().flat_map(|set| &set.candidates).any(|candidate| is_simulated(&candidate.argv));
+        let host = match start.host_id {
+            Some(id) => self.store().host(id).await?,
+            None => self.this_machine(caller).await?,
+        };
+        let options =
+            RunOptions { excluded, skip_missing: start.skip_missing, idle_engines: start.idle_engines };
+        let new = NewRun {
+            plan: None,
+            plan_yaml: start.yaml,
+            plan_json: serde_json::to_value(&plan).map_err(Error::internal)?,
+            options: serde_json::to_value(&options).map_err(Error::internal)?,
+            title: plan.title(),
+            model: plan.model.name.clone(),
+            frameworks: plan.frameworks.keys().copied().collect(),
+            flow_check: plan.is_flow_check(),
+            simulated,
+            host_id: host.id,
+            created_by: caller.person,
+        };
+        let queued = stored(&RunEvent::Run { status: RunStatus::Queued, failure: None });
+        let id = self.store().create_run(&new, &[queued]).await?;
+        self.audit(caller, "run.start", format!("run {id}"), json!({ "title": new.title })).await?;
+        Ok(id)
+    }
+
+    /// The runs, newest first.
+    pub async fn list_runs(&self, caller: Caller, filter: RunFilter) -> Result<Vec<RunListItem>> {
+        caller.require(Role::Viewer)?;
+        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(500) };
+        let runs = self.store().runs(filter.before, limit.into()).await?;
+        Ok(runs.into_iter().map(|run| list_item(&run)).collect())
+    }
+
+    /// One run, whole.
+    pub async fn run(&self, caller: Caller, id: Uuid) -> Result<RunView> {
+        caller.require(Role::Viewer)?;
+        let store = self.store();
+        let run = store.run(id).await?;
+        let plan: Plan = serde_json::from_value(run.plan.clone()).map_err(Error::internal)?;
+        let candidates = store.candidates(id).await?;
+        let launches = store.launches(id).await?;
+        let measurements = store.measurements(id).await?;
+        let report_id = store.report_of_run(id).await?.map(|report| report.id);
+        let ended = measurements.iter().filter(|m| m.ended_at.is_some()).count() as u64;
+        let scenarios: Vec<String> = plan.dataset.scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+        let activity = activity(&run, &candidates, &launches, &measurements);
+        let baselines: HashMap<Framework, Value> =
+            candidates.iter().filter(|c| c.baseline).map(|c| (c.framework, c.flags.clone())).collect();
+        let candidates = candidates
+            .iter()
+            .map(|candidate| candidate_view(&plan, &scenarios, candidate, &baselines, &launches, &measurements))
+            .collect();
+        Ok(RunView {
+            item: list_item(&run),
+            yaml: run.plan_yaml,
+            failure: run.failure,
+            scenarios,
+            candidates,
+            activity,
+            measured: ended,
+            planned: measurements.len() as u64,
+            last_seq: run.last_event_seq,
+            report_id,
+        })
+    }
+
+    /// Asks for the end of a run. Its worker stops what it started and keeps what was measured.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the run has ended already.
+    pub async fn cancel_run(&self, caller: Caller, id: Uuid) -> Result<()> {
+        caller.require(Role::Runner)?;
+        let status = self
+            .store()
+            .request_cancel(id, |status| vec![stored(&RunEvent::Run { status, failure: None })])
+            .await?;
+        if matches!(status, RunStatus::Completed | RunStatus::Failed) {
+            return Err(Error::Conflict(format!("the run is {status} already")));
+        }
+        self.audit(caller, "run.cancel", format!("run {id}"), json!({})).await
+    }
+
+    /// A part of a launch's log from byte `offset` on, at most 64 KiB. While the engine runs, the log is read on this
+    /// machine; afterwards it is in the database.
+    pub async fn launch_log(&self, caller: Caller, launch_id: Uuid, offset: u64) -> Result<LogChunk> {
+        caller.require(Role::Viewer)?;
+        let launch = self.store().launch(launch_id).await?;
+        let chunk = |offset: u64, bytes: &[u8]| LogChunk {
+            offset,
+            text: String::from_utf8_lossy(bytes).into_owned(),
+            next_offset: offset + bytes.len() as u64,
+        };
+        if let Some(artifact) = launch.log_artifact_id {
+            let start = i64::try_from(offset).unwrap_or(i64::MAX);
+            let Some(part) = self.store().artifact_part(artifact, start).await? else { return Ok(chunk(offset, &[])) };
+            let kept = whole_characters(&part.bytes[..part.bytes.len().min(LOG_CHUNK_BYTES)]);
+            return Ok(chunk(u64::try_from(part.offset).unwrap_or(offset), kept));
+        }
+        let path = launch_folder(self.data_dir(), launch_id).join(podium_launcher::LOG_FILE);
+        let bytes = tokio::task::spawn_blocking(move || read_from(&path, offset)).await.map_err(Error::internal)?;
+        Ok(chunk(offset, whole_characters(&bytes)))
+    }
+
+    pub(crate) async fn audit(&self, caller: Caller, action: &str, subject: String, detail: Value) -> Result<()> {
+        let entry = NewAuditEntry { person: caller.person, action: action.to_owned(), subject, detail };
+        self.store().audit(&entry).await?;
+        Ok(())
+    }
+}
+
+/// Leaves out the frameworks that are not in `only`; which ones those were.
+fn exclude(plan: &mut Plan, only: Option<&[Framework]>) -> Result<Vec<Framework>> {
+    let Some(only) = only else { return Ok(Vec::new()) };
+    let excluded = plan.frameworks.keys().copied().filter(|framework| !only.contains(framework)).collect();
+    plan.frameworks.retain(|framework, _| only.contains(framework));
+    if plan.frameworks.is_empty() {
+        let message = "none of the chosen frameworks is enabled in the plan; choose at least one of its own";
+        return Err(Error::Invalid { problems: vec![Problem::new("frameworks", None, message)] });
+    }
+    Ok(excluded)
+}
+
+/// What can be read of a file from an offset on; nothing where it is not there (yet, or any more).
+fn read_from(path: &std::path::Path, offset: u64) -> Vec<u8> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(LOG_CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().unwrap_or_default()
+}
+
+/// The bytes without a character that is cut off at their end.
+fn whole_characters(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => &bytes[..error.valid_up_to()],
+        _ => bytes,
+    }
+}
+
+fn list_item(run: &Run) -> RunListItem {
+    let answers = run.summary.as_ref().and_then(|summary| summary.get("answers")).cloned();
+    RunListItem {
+        id: run.id,
+        title: run.title.clone(),
+        status: run.status,
+        simulated: run.simulated,
+        flow_check: run.flow_check,
+        frameworks: run.frameworks.clone(),
+        host: run.host_name.clone(),
+        created_at: run.created_at,
+        finished_at: run.finished_at,
+        answers: answers.and_then(|answers| serde_json::from_value(answers).ok()).unwrap_or_default(),
+    }
+}
+
+fn candidate_view(
+    plan: &Plan,
+    scenarios: &[String],
+    candidate: &Candidate,
+    baselines: &HashMap<Framework, Value>,
+    launches: &[Launch],
+    measurements: &[Measurement],
+) -> CandidateView {
+    let text_list = |key: &str| match candidate.failure.as_ref().and_then(|failure| failure.get(key)) {
+        Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => vec![text.clone()],
+        _ => Vec::new(),
+    };
+    let launch = launches.iter().rev().find(|launch| launch.candidate_id == candidate.id);
+    CandidateView {
+        framework: candidate.framework,
+        candidate_id: candidate.candidate_id.clone(),
+        differs: differences(&candidate.flags, baselines.get(&candidate.framework)),
+        command: candidate.command.clone(),
+        status: candidate.status,
+        failure_reason: candidate.failure_reason.clone(),
+        evidence: text_list("evidence"),
+        hint: text_list("hint").into_iter().next(),
+        launch: launch.map(launch_view),
+        cells: scenarios.iter().map(|scenario| cell(plan, scenario, candidate, measurements)).collect(),
+    }
+}
+
+/// The flags that differ from the baseline's, `name=value` each.
+fn differences(flags: &Value, baseline: Option<&Value>) -> Vec<String> {
+    let Some(flags) = flags.as_object() else { return Vec::new() };
+    let same = |name: &String, value: &Value| baseline.and_then(|baseline| baseline.get(name)) == Some(value);
+    flags
+        .iter()
+        .filter(|(name, value)| !same(name, value))
+        .map(|(name, value)| format!("{name}={}", podium_domain::flags::word(value)))
+        .collect()
+}
+
+fn launch_view(launch: &Launch) -> LaunchView {
+    LaunchView {
+        id: launch.id,
+        state: launch.state,
+        command: launch.command.clone(),
+        version: launch.version.clone(),
+        ready_after_s: launch.ready_at.map(|ready| (ready - launch.started_at).as_seconds_f64()),
+    }
+}
+
+fn cell(plan: &Plan, scenario: &str, candidate: &Candidate, measurements: &[Measurement]) -> CellView {
+    let own: Vec<&Measurement> =
+        measurements.iter().filter(|m| m.candidate_id == candidate.id && m.scenario == scenario).collect();
+    let primary = plan.benchmark.primary_mode();
+    let competing: Vec<usize> =
+        (0..own.len()).filter(|&i| own[i].load_mode == primary && own[i].summary.is_some()).collect();
+    let figures: Vec<_> = competing
+        .iter()
+        .filter_map(|&i| {
+            let summary = own[i].summary.as_ref()?;
+            Some((summary, plan.sla.holds(summary, own[i].load_point.is_open_loop())))
+        })
+        .collect();
+    CellView {
+        best: best_measurement(&figures).map(|index| competing[index]),
+        measurements: own
+            .into_iter()
+            .map(|m| MeasurementView {
+                id: m.id,
+                load_point: m.load_point,
+                status: m.status,
+                failure_reason: m.failure_reason.clone(),
+                sla_passed: m.sla_passed,
+                summary: m.summary.clone(),
+                series: m.series.clone().unwrap_or_default(),
+            })
+            .collect(),
+    }
+}
+
+/// What is going on, in words.
+fn activity(run: &Run, candidates: &[Candidate], launches: &[Launch], measurements: &[Measurement]) -> String {
+    match run.status {
+        RunStatus::Queued => return "waiting for a worker".to_owned(),
+        RunStatus::Cancelling => return "stopping what was started".to_owned(),
+        RunStatus::Cancelled => return "cancelled".to_owned(),
+        RunStatus::Completed => return "every candidate was tried".to_owned(),
+        RunStatus::Failed => return "failed".to_owned(),
+        RunStatus::Running => {}
+    }
+    let name = |id: Uuid| candidates.iter().find(|c| c.id == id).map_or("a candidate", |c| c.candidate_id.as_str());
+    if let Some(m) = measurements.iter().find(|m| m.status == MeasurementStatus::Measuring) {
+        return format!("measuring {} at {} on {}", m.scenario, m.load_point, name(m.candidate_id));
+    }
+    let running = candidates.iter().find(|candidate| candidate.status == CandidateStatus::Running);
+    let Some(candidate) = running else { return "preparing".to_owned() };
+    let launch = launches.iter().rev().find(|launch| launch.candidate_id == candidate.id);
+    let doing = match launch.map(|launch| launch.state) {
+        Some(LaunchState::Starting | LaunchState::Loading) | None => "starting",
+        Some(LaunchState::Draining | LaunchState::Stopped | LaunchState::Failed) => "stopping",
+        Some(LaunchState::Ready | LaunchState::Warm | LaunchState::Measuring) => "measuring",
+    };
+    format!("{doing} {}", candidate.candidate_id)
+}

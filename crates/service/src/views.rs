@@ -1,0 +1,330 @@
+//! What the pages, the API and the command line show: plain values, made by the use cases.
+
+use podium_domain::candidate::UntriedValue;
+use podium_domain::form::PlanForm;
+use podium_domain::framework::Framework;
+use podium_domain::load::LoadPoint;
+use podium_domain::measure::{SeriesPoint, Summary};
+use podium_domain::report::Report;
+use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
+use podium_formats::plan::{Filled, Problem};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A plan text and everything that follows from it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanCheck {
+    /// The text that was checked.
+    pub yaml: String,
+    /// The form's projection; `None` while the YAML cannot be parsed, which freezes the form.
+    pub form: Option<PlanForm>,
+    /// What prevents a start.
+    pub problems: Vec<Problem>,
+    /// What does not.
+    pub warnings: Vec<Problem>,
+    /// Defaults that were filled in.
+    pub filled: Vec<Filled>,
+    /// The candidates, in order; empty while there are problems.
+    pub candidates: Vec<CandidatePreview>,
+    /// Searched values that the limit leaves untried.
+    pub untried: Vec<UntriedValue>,
+    /// Measurements that a run takes; a rate search counts with its largest number of probes.
+    pub measurements: u64,
+    /// The plan's title.
+    pub title: Option<String>,
+    /// Whether a run of it is a flow check, which yields no winner.
+    pub flow_check: bool,
+}
+
+/// A candidate before it ran.
+#[derive(Debug, Clone, Serialize)]
+pub struct CandidatePreview {
+    /// Whose server it is.
+    pub framework: Framework,
+    /// Its id.
+    pub candidate_id: String,
+    /// The command line, quoted for a shell.
+    pub command: String,
+}
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct StartRun {
+    /// The plan.
+    pub yaml: String,
+    /// Where; `None` is this machine.
+    pub host_id: Option<Uuid>,
+    /// Only these frameworks; `None` is all that the plan enables. The report names the others as excluded by the user.
+    pub frameworks: Option<Vec<Framework>>,
+    /// Frameworks whose command the host lacks are skipped with that reason instead of failing.
+    pub skip_missing: bool,
+    /// Start engines at idle priority, so that they cannot starve the load process on a small machine.
+    pub idle_engines: bool,
+}
+
+/// One line of the runs list.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunListItem {
+    /// The run.
+    pub id: Uuid,
+    /// Model, hardware and scenarios.
+    pub title: String,
+    /// Where it is.
+    pub status: RunStatus,
+    /// Whether any of its engines was simulated.
+    pub simulated: bool,
+    /// Whether it is a flow check.
+    pub flow_check: bool,
+    /// The frameworks compared.
+    pub frameworks: Vec<Framework>,
+    /// The host's name.
+    pub host: String,
+    /// When it was asked for.
+    pub created_at: OffsetDateTime,
+    /// When it ended.
+    pub finished_at: Option<OffsetDateTime>,
+    /// One sentence per scenario with the answer, once there is a report.
+    pub answers: Vec<String>,
+}
+
+/// One run, whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunView {
+    /// The line of the list.
+    pub item: RunListItem,
+    /// The plan as it was started.
+    pub yaml: String,
+    /// Why the run failed as a whole.
+    pub failure: Option<String>,
+    /// The scenarios' names, the columns of the matrix.
+    pub scenarios: Vec<String>,
+    /// The rows of the matrix.
+    pub candidates: Vec<CandidateView>,
+    /// What is going on, in words.
+    pub activity: String,
+    /// Measurements taken so far.
+    pub measured: u64,
+    /// Measurements in all, as far as is known.
+    pub planned: u64,
+    /// The number of the last event, to resume from.
+    pub last_seq: i64,
+    /// The report, once there is one.
+    pub report_id: Option<Uuid>,
+}
+
+/// One candidate of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct CandidateView {
+    /// Whose server it is.
+    pub framework: Framework,
+    /// Its id.
+    pub candidate_id: String,
+    /// What differs from the baseline, `name=value` each.
+    pub differs: Vec<String>,
+    /// The command line.
+    pub command: String,
+    /// Where it is.
+    pub status: CandidateStatus,
+    /// Why it failed or was skipped.
+    pub failure_reason: Option<String>,
+    /// The log lines that prove it.
+    pub evidence: Vec<String>,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
+    /// The newest launch.
+    pub launch: Option<LaunchView>,
+    /// One cell per scenario, in the order of [`RunView::scenarios`].
+    pub cells: Vec<CellView>,
+}
+
+/// One launch of a candidate.
+#[derive(Debug, Clone, Serialize)]
+pub struct LaunchView {
+    /// The launch.
+    pub id: Uuid,
+    /// Where it is.
+    pub state: LaunchState,
+    /// The command as executed.
+    pub command: String,
+    /// The framework's version, where it said so.
+    pub version: Option<String>,
+    /// From start to ready, seconds.
+    pub ready_after_s: Option<f64>,
+}
+
+/// The measurements of one candidate in one scenario.
+#[derive(Debug, Clone, Serialize)]
+pub struct CellView {
+    /// All of them, in the order of the plan.
+    pub measurements: Vec<MeasurementView>,
+    /// The index of the one that stands for the cell, once there is one.
+    pub best: Option<usize>,
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Serialize)]
+pub struct MeasurementView {
+    /// The measurement.
+    pub id: Uuid,
+    /// The load.
+    pub load_point: LoadPoint,
+    /// Where it is.
+    pub status: MeasurementStatus,
+    /// Why it failed or was skipped.
+    pub failure_reason: Option<String>,
+    /// Whether it held the SLA.
+    pub sla_passed: Option<bool>,
+    /// Its figures, once taken.
+    pub summary: Option<Summary>,
+    /// Its series, a point a second, once taken.
+    pub series: Vec<SeriesPoint>,
+}
+
+/// A part of a launch's log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogChunk {
+    /// Where the part begins, bytes from the log's start.
+    pub offset: u64,
+    /// The text; invalid UTF-8 is replaced.
+    pub text: String,
+    /// Where to go on.
+    pub next_offset: u64,
+}
+
+/// An event of a run, as stored.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunEventView {
+    /// Its number within the run, from 1 without gaps.
+    pub seq: i64,
+    /// When.
+    pub at: OffsetDateTime,
+    /// What happened.
+    pub event: RunEvent,
+}
+
+/// What can happen in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// The run changed its status.
+    Run {
+        /// The new status.
+        status: RunStatus,
+        /// Why, where it failed.
+        failure: Option<String>,
+    },
+    /// A candidate changed its status.
+    Candidate {
+        /// Which.
+        candidate_id: String,
+        /// The new status.
+        status: CandidateStatus,
+        /// Why, where it failed or was skipped.
+        reason: Option<String>,
+    },
+    /// A launch changed its state.
+    Launch {
+        /// Which.
+        launch_id: Uuid,
+        /// Whose.
+        candidate_id: String,
+        /// The new state.
+        state: LaunchState,
+        /// Progress or evidence, in words.
+        detail: Option<String>,
+    },
+    /// A measurement changed its status.
+    Measurement {
+        /// Which.
+        measurement_id: Uuid,
+        /// Whose.
+        candidate_id: String,
+        /// In which scenario.
+        scenario: String,
+        /// At which load.
+        load_point: LoadPoint,
+        /// The new status.
+        status: MeasurementStatus,
+        /// The headline once done: requests per second.
+        request_throughput: Option<f64>,
+        /// Whether it held the SLA, once done.
+        sla_passed: Option<bool>,
+    },
+    /// One second of a measurement that is being taken.
+    Tick {
+        /// Which.
+        measurement_id: Uuid,
+        /// Requests that ended so far.
+        ended: u64,
+        /// Requests in all.
+        planned: u64,
+        /// The second.
+        point: SeriesPoint,
+    },
+    /// The report is there.
+    Report {
+        /// Which.
+        report_id: Uuid,
+    },
+    /// Something worth a line in the run's history.
+    Note {
+        /// The line.
+        text: String,
+    },
+}
+
+/// A host and what was found on it.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostView {
+    /// The host.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// `local`.
+    pub kind: String,
+    /// When its facts were taken.
+    pub checked_at: Option<OffsetDateTime>,
+    /// The facts, as the launcher reports them.
+    pub facts: Option<podium_launcher::HostFacts>,
+}
+
+/// A stored report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportView {
+    /// The report.
+    pub id: Uuid,
+    /// Its run.
+    pub run_id: Uuid,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// The frozen model.
+    pub report: Report,
+    /// Its links, newest first; empty in a shared view.
+    pub shares: Vec<ShareView>,
+}
+
+/// A link to a report. The token itself is shown once, when it is made.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShareView {
+    /// The link.
+    pub id: Uuid,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it ends.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When it was revoked.
+    pub revoked_at: Option<OffsetDateTime>,
+    /// Whether it shows hosts' names, paths and logs.
+    pub include_private: bool,
+}
+
+/// A link that was just made.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewShare {
+    /// The link.
+    pub share: ShareView,
+    /// The secret part of `/r/<token>`.
+    pub token: String,
+}
+

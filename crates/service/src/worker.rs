@@ -1,0 +1,157 @@
+//! The worker: takes queued runs one after the other and carries them out.
+
+mod agent;
+mod candidate_task;
+mod expand;
+mod finish;
+mod lease_keeper;
+mod measure;
+mod run_task;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use podium_domain::status::RunStatus;
+use podium_store::{Lease, RunEnd};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::events::stored;
+use crate::service::Service;
+use crate::views::RunEvent;
+use lease_keeper::{LeaseKeeper, StopCause, StopSignal};
+use run_task::RunTask;
+
+/// What a worker needs beside the service.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Told apart from other workers in the database and the log.
+    pub name: String,
+    /// The load process's program.
+    pub agent: PathBuf,
+    /// How long a run stays this worker's without a sign of life.
+    pub lease_ttl: Duration,
+}
+
+impl WorkerOptions {
+    /// A worker of this process that starts `agent`.
+    pub fn new(agent: impl Into<PathBuf>) -> Self {
+        WorkerOptions {
+            name: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()),
+            agent: agent.into(),
+            lease_ttl: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Carries out runs.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    service: Service,
+    options: WorkerOptions,
+}
+
+/// Between two looks for queued runs.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why a run is not carried on.
+#[derive(Debug)]
+enum Halt {
+    /// Somebody or something asked for it.
+    Stop(StopCause),
+    /// The database failed. The lease runs out, and whoever claims the run next resumes it.
+    Store(podium_store::Error),
+}
+
+impl From<podium_store::Error> for Halt {
+    fn from(error: podium_store::Error) -> Self {
+        match error {
+            podium_store::Error::LeaseLost => Halt::Stop(StopCause::LeaseLost),
+            other => Halt::Store(other),
+        }
+    }
+}
+
+impl Worker {
+    /// A worker over the service's database and machine.
+    pub fn new(service: Service, options: WorkerOptions) -> Self {
+        Worker { service, options }
+    }
+
+    /// Takes runs until `shutdown`; a run that is under way then is given back, its engine stopped.
+    pub async fn run_until_stopped(&self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            let worked = match self.step(&shutdown).await {
+                Ok(worked) => worked,
+                Err(error) => {
+                    tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "the worker cannot go on now");
+                    false
+                }
+            };
+            if !worked {
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
+                }
+            }
+        }
+    }
+
+    /// Carries out the oldest queued run, or resumes one whose worker is gone; `false` when there is none.
+    ///
+    /// # Errors
+    /// The database failed; what was measured is stored, and the run is resumed later.
+    pub async fn step(&self, shutdown: &CancellationToken) -> Result<bool, podium_store::Error> {
+        let ttl = self.options.lease_ttl;
+        let claimed = self
+            .service
+            .store()
+            .claim_run(&self.options.name, ttl, |run| vec![stored(&RunEvent::Run { status: run.status, failure: None })])
+            .await?;
+        let Some(claimed) = claimed else { return Ok(false) };
+        let (run_id, lease) = (claimed.run.id, claimed.lease);
+        tracing::info!(%run_id, epoch = lease.epoch, resumed = claimed.resumed, "working on a run");
+        let signal = StopSignal::default();
+        if claimed.run.status == RunStatus::Cancelling {
+            signal.raise(StopCause::Cancelled);
+        }
+        let _keeper =
+            LeaseKeeper::start(self.service.store().clone(), lease, ttl, signal.clone(), shutdown.clone());
+
+        let mut task = match RunTask::begin(self, claimed, signal).await {
+            Ok(Ok(task)) => task,
+            Ok(Err(reason)) => {
+                self.fail_run(&lease, reason).await?;
+                return Ok(true);
+            }
+            Err(Halt::Stop(_)) => return Ok(true),
+            Err(Halt::Store(error)) => return Err(error),
+        };
+        let outcome = match task.carry_out().await {
+            Ok(()) => task.complete().await,
+            Err(Halt::Stop(StopCause::Cancelled)) => task.cancel().await,
+            other => other,
+        };
+        match outcome {
+            Ok(()) => tracing::info!(%run_id, "the run has ended"),
+            Err(Halt::Stop(StopCause::Shutdown)) => {
+                tracing::info!(%run_id, "the run is given back");
+                self.service.store().release_lease(&lease).await?;
+            }
+            Err(Halt::Stop(cause)) => tracing::warn!(%run_id, ?cause, "the run is no longer this worker's"),
+            Err(Halt::Store(error)) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    async fn fail_run(&self, lease: &Lease, reason: String) -> Result<(), podium_store::Error> {
+        tracing::warn!(run_id = %lease.run_id, reason, "the run cannot be carried out");
+        let end = RunEnd { status: RunStatus::Failed, failure: Some(reason.clone()), summary: None };
+        let event = stored(&RunEvent::Run { status: RunStatus::Failed, failure: Some(reason) });
+        self.service.store().finish_run(lease, &end, &[event]).await
+    }
+
+    fn data_dir(&self) -> &Path {
+        self.service.data_dir()
+    }
+}

@@ -1,0 +1,85 @@
+//! The load process: one per measurement, so that the dashboard's work never disturbs what is measured.
+
+use std::path::Path;
+use std::time::Duration;
+
+use podium_domain::measure::SeriesPoint;
+use podium_launcher::{CommandError, Host, PipedProcess};
+use podium_loadgen::{AgentMessage, Counters, LoadJob, LoadReport};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, Lines};
+
+/// The load process could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AgentError {
+    #[error(
+        "the load process cannot be started: {0}. It is installed beside the podium program; build or install both, or \
+         name it with PODIUM_AGENT"
+    )]
+    Start(CommandError),
+    #[error("the load process could not be talked to: {0}")]
+    Pipe(#[from] std::io::Error),
+    #[error("the load process wrote a line that is no message: {0}")]
+    Message(#[from] serde_json::Error),
+    #[error("the load cannot be made: {0}")]
+    Refused(String),
+    #[error("the load process ended without a result ({0})")]
+    Ended(String),
+}
+
+/// What the load process says while it works.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// One second is over.
+    Tick { point: SeriesPoint, counters: Counters },
+    /// It is over.
+    Done(Box<LoadReport>),
+}
+
+/// A running load process. Dropping it kills it.
+pub(super) struct Agent {
+    process: Option<PipedProcess>,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
+}
+
+impl Agent {
+    /// Starts `program` on the host with `job`.
+    pub(super) async fn start(host: &Host, program: &Path, job: &LoadJob) -> Result<Self, AgentError> {
+        let argv = [program.display().to_string(), "load".to_owned()];
+        let mut process = host.start_piped(&argv, &[]).await.map_err(AgentError::Start)?;
+        let missing = || std::io::Error::other("it has no pipes");
+        let stdout = process.stdout.take().ok_or_else(missing)?;
+        let stdin = process.stdin.as_mut().ok_or_else(missing)?;
+        let mut line = serde_json::to_vec(job)?;
+        line.push(b'\n');
+        stdin.write_all(&line).await?;
+        stdin.flush().await?;
+        Ok(Agent { process: Some(process), lines: BufReader::new(stdout).lines() })
+    }
+
+    /// The next thing it says. Safe to drop and call again.
+    pub(super) async fn next(&mut self) -> Result<Progress, AgentError> {
+        while let Some(line) = self.lines.next_line().await? {
+            match serde_json::from_str(&line)? {
+                AgentMessage::WarmingUp { .. } | AgentMessage::Started { .. } => {}
+                AgentMessage::Tick { point, counters } => return Ok(Progress::Tick { point, counters }),
+                AgentMessage::Done { report } => return Ok(Progress::Done(report)),
+                AgentMessage::Error { message } => return Err(AgentError::Refused(message)),
+            }
+        }
+        let Some(process) = self.process.take() else { return Err(AgentError::Ended("it is gone".to_owned())) };
+        let (exit, complaints) = process.wait().await.map_err(AgentError::Start)?;
+        let complaints = complaints.trim();
+        Err(AgentError::Ended(if complaints.is_empty() { exit.to_string() } else { format!("{exit}: {complaints}") }))
+    }
+
+    /// Asks it to stop (the end of its input is the sign), and waits for its end; one that does not end is killed.
+    pub(super) async fn finish(self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        // Dropped with the future, and so killed, where it takes longer.
+        if let Some(process) = self.process
+            && tokio::time::timeout(PATIENCE, process.wait()).await.is_err()
+        {
+            tracing::warn!("the load process did not end by itself; it was killed");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One candidate: launch, measure every scenario at every load point, stop, and check that nothing is left.
+
+use std::time::Duration;
+
+use podium_domain::load::{LoadMode, LoadPoint, PlannedLoad};
+use podium_domain::qps_search::{QpsSearch, Step};
+use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus};
+use podium_launcher::{Engine, EngineSpec, FailureClass, LaunchFailure, LaunchStage, LogLimits, inject};
+use podium_store::{
+    ArtifactLimits, Candidate, CandidateOutcome, LaunchUpdate, Measurement, NewArtifactLink, NewLaunch, NewMeasurement,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Halt;
+use super::measure::{Measured, Server};
+use super::run_task::RunTask;
+use crate::events::stored;
+use crate::runs::is_simulated;
+use crate::service::launch_folder;
+use crate::views::RunEvent;
+
+/// How long the log of a stopped engine may take to end.
+const LOG_END: Duration = Duration::from_secs(2);
+
+fn no_port(error: &std::io::Error) -> LaunchFailure {
+    LaunchFailure {
+        stage: LaunchStage::Start,
+        class: FailureClass::HostTrouble,
+        reason: format!("the machine has no free port for the engine: {error}"),
+        evidence: Vec::new(),
+        hint: None,
+        exit: None,
+    }
+}
+
+impl RunTask<'_> {
+    /// Tries one candidate. Its own failure is a result; an error stops the run.
+    pub(super) async fn try_candidate(&mut self, candidate: &Candidate) -> Result<(), Halt> {
+        self.set_candidate(candidate, CandidateOutcome::plain(CandidateStatus::Running)).await?;
+        let launch_id = podium_store::new_id();
+        let (outcome, engine) = match self.launch(candidate, launch_id).await? {
+            Err(failure) => (Err(failure), None),
+            Ok((engine, server)) => {
+                let outcome = self.measure_all(candidate, &engine, &server).await;
+                (Ok(outcome), Some(engine))
+            }
+        };
+        // The engine is stopped whatever happened, a halt of the run included.
+        if let Some(engine) = &engine {
+            let stopped = self.stop(candidate, engine).await;
+            if !matches!(outcome, Ok(Err(_))) {
+                stopped?;
+            }
+        }
+        let failure = match outcome {
+            Err(failure) => Some(failure),
+            Ok(measured) => measured?,
+        };
+        match failure {
+            None => self.conclude(candidate).await,
+            Some(failure) => self.record_failure(candidate, &failure).await,
+        }
+    }
+
+    /// Starts the engine and waits until it has answered a real request.
+    async fn launch(
+        &self,
+        candidate: &Candidate,
+        launch_id: Uuid,
+    ) -> Result<Result<(Engine, Server), LaunchFailure>, Halt> {
+        let framework = candidate.framework;
+        let port = match self.host().free_port().await {
+            Ok(port) => port,
+            Err(error) => return Ok(Err(no_port(&error))),
+        };
+        let injected = inject(framework, &candidate.argv, &self.plan.model.name, port);
+        let scrubber = self.host().scrubber();
+        let shown = scrubber.scrub_argv(&injected.argv);
+        let deploy = scrubber.scrub_argv(&injected.deploy_argv);
+        let new = NewLaunch {
+            id: launch_id,
+            candidate_id: candidate.id,
+            host_id: self.run.host_id,
+            command: podium_domain::flags::shell_join(&shown),
+            argv: shown,
+            deploy_command: podium_domain::flags::shell_join(&deploy),
+            port: Some(port.into()),
+            facts: None,
+        };
+        let starting = self.launch_event(candidate, launch_id, LaunchState::Starting, None);
+        self.store().insert_launch(&self.lease, &new, &[stored(&starting)]).await?;
+
+        let started = async {
+            let resolved = self.host().resolve_command(framework, &injected.argv, &self.facts)?;
+            let spec = EngineSpec {
+                launch_id,
+                argv: resolved.argv,
+                env: resolved.env,
+                port,
+                served_model_name: injected.served_model_name.clone(),
+                endpoint: self.plan.benchmark.endpoint,
+                startup_timeout: Duration::from_secs_f64(self.plan.benchmark.startup_timeout_s),
+                idle_priority: self.options.idle_engines,
+                folder: launch_folder(self.worker.data_dir(), launch_id),
+                log_limits: LogLimits::default(),
+            };
+            Ok((self.host().start(spec).await?, resolved.version))
+        };
+        let (engine, version) = match started.await {
+            Ok(started) => started,
+            Err(failure) => {
+                self.end_launch(candidate, launch_id, Some(&failure), None).await?;
+                return Ok(Err(failure));
+            }
+        };
+        let update = LaunchUpdate {
+            pid: engine.process().map(|process| process.pid),
+            process_started_at: Some(engine.started_at()),
+            version: version.clone(),
+            ..LaunchUpdate::state(LaunchState::Loading)
+        };
+        let loading = self.launch_event(candidate, launch_id, LaunchState::Loading, None);
+        self.store().update_launch(&self.lease, launch_id, &update, &[stored(&loading)]).await?;
+
+        match engine.wait_ready(self.signal.token()).await {
+            Ok(ready) => {
+                let detail = format!("ready after {:.1} s", ready.ready_after_ms as f64 / 1000.0);
+                let event = self.launch_event(candidate, launch_id, LaunchState::Ready, Some(detail));
+                let update = LaunchUpdate {
+                    version: ready.version.clone().or(version),
+                    facts: Some(json!({ "ready": ready })),
+                    ..LaunchUpdate::state(LaunchState::Ready)
+                };
+                self.store().update_launch(&self.lease, launch_id, &update, &[stored(&event)]).await?;
+                Ok(Ok((engine, Server { launch_id, model: ready.model })))
+            }
+            Err(failure) => {
+                let stopped = self.stop(candidate, &engine).await;
+                self.check_signal()?;
+                stopped?;
+                Ok(Err(failure))
+            }
+        }
+    }
+
+    /// Measures every scenario at every load point; the inner value is the engine's failure, if it failed.
+    async fn measure_all(
+        &self,
+        candidate: &Candidate,
+        engine: &Engine,
+        server: &Server,
+    ) -> Result<Option<LaunchFailure>, Halt> {
+        for scenario in &self.plan.dataset.scenarios {
+            for load in self.plan.benchmark.planned_loads() {
+                let failure = match load {
+                    PlannedLoad::Fixed { point } => {
+                        let measurement = self.measurement(candidate, &scenario.name, load.mode(), point).await?;
+                        self.measure_once(candidate, engine, server, &measurement).await?.failure()
+                    }
+                    PlannedLoad::RateSearch { range, max_concurrency } => {
+                        let mut search = QpsSearch::new(range);
+                        loop {
+                            let Step::Probe(rate_rps) = search.next() else { break None };
+                            let point = LoadPoint::Rate { rate_rps, max_concurrency };
+                            let measurement =
+                                self.measurement(candidate, &scenario.name, LoadMode::RateSearch, point).await?;
+                            match self.measure_once(candidate, engine, server, &measurement).await? {
+                                Measured::Taken { holds } => search.record(rate_rps, holds),
+                                Measured::NotTaken => search.record(rate_rps, false),
+                                Measured::EngineFailed(failure) => break Some(*failure),
+                            }
+                        }
+                    }
+                };
+                if failure.is_some() {
+                    return Ok(failure);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The stored measurement of this load, planned now if it was not before.
+    async fn measurement(
+        &self,
+        candidate: &Candidate,
+        scenario: &str,
+        load_mode: LoadMode,
+        load_point: LoadPoint,
+    ) -> Result<Measurement, Halt> {
+        let known = self.store().measurements(self.run.id).await?.into_iter().find(|m| {
+            m.candidate_id == candidate.id && m.scenario == scenario && m.load_point.key() == load_point.key()
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let new = NewMeasurement {
+            candidate_id: candidate.id,
+            scenario: scenario.to_owned(),
+            load_mode,
+            load_point,
+            repeat: 0,
+            attempt: 1,
+            simulated: is_simulated(&candidate.argv),
+        };
+        let ids = self.store().insert_measurements(&self.lease, &[new], &[]).await?;
+        let id = ids.first().copied().ok_or(podium_store::Error::NotFound { what: "measurement" })?;
+        Ok(self.store().measurement(id).await?)
+    }
+
+    /// Stops the engine and everything that came out of it, and keeps its log.
+    async fn stop(&self, candidate: &Candidate, engine: &Engine) -> Result<(), Halt> {
+        let launch_id = engine.launch_id();
+        let report = engine.stop().await;
+        let mut log_end = engine.log().length();
+        // A log that does not end by then is stored as far as it came.
+        let _ = tokio::time::timeout(LOG_END, log_end.wait_for(|length| length.closed)).await;
+        let log = engine.log().collect().map_err(podium_store::Error::Read)?;
+        let artifact = self.store().put_artifact(log.as_slice(), "text/plain", ArtifactLimits::default()).await?;
+        let link = NewArtifactLink {
+            artifact_id: artifact.id,
+            launch_id: Some(launch_id),
+            kind: "server_log".to_owned(),
+            name: format!("{}-{}.log", candidate.candidate_id, launch_id.simple()),
+        };
+        self.store().link_artifact(&self.lease, &link).await?;
+        self.end_launch(candidate, launch_id, engine.failure().as_ref(), Some(artifact.id)).await?;
+        if !report.is_clean() {
+            let left = report.left.len();
+            self.note(format!("after {}: {left} processes left, port {:?}", candidate.candidate_id, report.port)).await?;
+        }
+        // Its content is in the database now.
+        let folder = launch_folder(self.worker.data_dir(), launch_id);
+        if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+            tracing::debug!(folder = %folder.display(), %error, "a launch's folder was not removed");
+        }
+        Ok(())
+    }
+
+    async fn end_launch(
+        &self,
+        candidate: &Candidate,
+        launch_id: Uuid,
+        failure: Option<&LaunchFailure>,
+        log_artifact_id: Option<Uuid>,
+    ) -> Result<(), Halt> {
+        let state = if failure.is_some() { LaunchState::Failed } else { LaunchState::Stopped };
+        let update = LaunchUpdate {
+            failure: failure.map(|failure| json!(failure)),
+            log_artifact_id,
+            ..LaunchUpdate::state(state)
+        };
+        let event = self.launch_event(candidate, launch_id, state, failure.map(ToString::to_string));
+        Ok(self.store().update_launch(&self.lease, launch_id, &update, &[stored(&event)]).await?)
+    }
+
+    pub(super) fn launch_event(
+        &self,
+        candidate: &Candidate,
+        launch_id: Uuid,
+        state: LaunchState,
+        detail: Option<String>,
+    ) -> RunEvent {
+        RunEvent::Launch { launch_id, candidate_id: candidate.candidate_id.clone(), state, detail }
+    }
+
+    /// The status of a candidate whose engine served to the end.
+    async fn conclude(&self, candidate: &Candidate) -> Result<(), Halt> {
+        let measurements = self.measurements_of(candidate).await?;
+        let done = measurements.iter().any(|m| m.status == MeasurementStatus::Done);
+        let first_reason = measurements.iter().find_map(|m| m.failure_reason.clone());
+        let outcome = match (done, first_reason) {
+            (true, _) => CandidateOutcome::plain(CandidateStatus::Ok),
+            (false, reason) => CandidateOutcome {
+                status: CandidateStatus::Failed,
+                failure_reason: Some(reason.unwrap_or_else(|| "nothing could be measured".to_owned())),
+                failure: None,
+            },
+        };
+        self.set_candidate(candidate, outcome).await
+    }
+
+    async fn record_failure(&self, candidate: &Candidate, failure: &LaunchFailure) -> Result<(), Halt> {
+        for measurement in self.measurements_of(candidate).await? {
+            if matches!(measurement.status, MeasurementStatus::Pending | MeasurementStatus::Measuring) {
+                self.give_up(candidate, &measurement, MeasurementStatus::Skipped, "its engine failed").await?;
+            }
+        }
+        let outcome = CandidateOutcome {
+            status: failure.class.candidate_status(),
+            failure_reason: Some(failure.to_string()),
+            failure: Some(json!(failure)),
+        };
+        self.set_candidate(candidate, outcome).await
+    }
+
+    pub(super) async fn measurements_of(&self, candidate: &Candidate) -> Result<Vec<Measurement>, Halt> {
+        let mut measurements = self.store().measurements(self.run.id).await?;
+        measurements.retain(|m| m.candidate_id == candidate.id);
+        Ok(measurements)
+    }
+}

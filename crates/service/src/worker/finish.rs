@@ -1,0 +1,264 @@
+//! The end of a run: its rows, its report, its last status.
+
+use podium_domain::candidate::{self, Candidate as DomainCandidate};
+use podium_domain::plan::{Plan, Scenario};
+use podium_domain::report::{FrameworkSearch, HostFacts, Report, ReportInput};
+use podium_domain::row::{
+    ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement,
+};
+use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
+use podium_launcher::deploy_port;
+use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
+use serde_json::{Value, json};
+
+use super::Halt;
+use super::run_task::RunTask;
+use crate::events::stored;
+use crate::runs::is_simulated;
+use crate::views::RunEvent;
+
+impl RunTask<'_> {
+    /// Ends a run whose candidates were all tried.
+    pub(super) async fn complete(&self) -> Result<(), Halt> {
+        self.end(RunStatus::Completed, None).await
+    }
+
+    /// Ends a run that was cancelled: what was not tried is skipped, what was measured is reported.
+    pub(super) async fn cancel(&self) -> Result<(), Halt> {
+        let reason = "the run was cancelled";
+        for candidate in self.store().candidates(self.run.id).await? {
+            for measurement in self.measurements_of(&candidate).await? {
+                if matches!(measurement.status, MeasurementStatus::Pending | MeasurementStatus::Measuring) {
+                    self.give_up(&candidate, &measurement, MeasurementStatus::Skipped, reason).await?;
+                }
+            }
+            if matches!(candidate.status, CandidateStatus::Pending | CandidateStatus::Running) {
+                let outcome = CandidateOutcome {
+                    status: CandidateStatus::Skipped,
+                    failure_reason: Some(reason.to_owned()),
+                    failure: None,
+                };
+                self.set_candidate(&candidate, outcome).await?;
+            }
+        }
+        self.end(RunStatus::Cancelled, Some(reason.to_owned())).await
+    }
+
+    async fn end(&self, status: RunStatus, interrupted: Option<String>) -> Result<(), Halt> {
+        let rows = self.rows().await?;
+        let new: Vec<_> = rows.iter().map(|(candidate, row)| new_row(candidate, row)).collect();
+        self.store().replace_rows(&self.lease, &new, &[]).await?;
+        let report = Report::build(self.report_input(rows.into_iter().map(|(_, row)| row).collect(), interrupted));
+        let summary = json!({ "answers": report.answers(), "has_winner": report.has_winner() });
+        let id = podium_store::new_id();
+        let new = NewReport {
+            id,
+            schema_version: i32::try_from(report.schema_version).unwrap_or(i32::MAX),
+            title: report.title.clone(),
+            model: json!(report),
+            simulated: report.is_simulated(),
+            created_by: self.run.created_by,
+        };
+        self.store().insert_report(&self.lease, &new, &[stored(&RunEvent::Report { report_id: id })]).await?;
+        let end = RunEnd { status, failure: None, summary: Some(summary) };
+        let event = stored(&RunEvent::Run { status, failure: None });
+        Ok(self.store().finish_run(&self.lease, &end, &[event]).await?)
+    }
+
+    /// The rows of every candidate: one per scenario in the plan's primary load mode, one per measurement in others.
+    async fn rows(&self) -> Result<Vec<(Candidate, ResultRow)>, Halt> {
+        let launches = self.store().launches(self.run.id).await?;
+        let measurements = self.store().measurements(self.run.id).await?;
+        let mut rows = Vec::new();
+        for candidate in self.store().candidates(self.run.id).await? {
+            let launch = launches.iter().rev().find(|launch| launch.candidate_id == candidate.id);
+            let own: Vec<_> = measurements.iter().filter(|m| m.candidate_id == candidate.id).collect();
+            let domain = domain_candidate(&candidate);
+            let context = self.row_context(&domain, launch);
+            for scenario in &self.plan.dataset.scenarios {
+                let here: Vec<_> = own.iter().copied().filter(|m| m.scenario == scenario.name).collect();
+                for row in scenario_rows(&self.plan, &context, &candidate, scenario, &here) {
+                    rows.push((candidate.clone(), row));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn row_context<'a>(&'a self, candidate: &'a DomainCandidate, launch: Option<&Launch>) -> RowContext<'a> {
+        RowContext {
+            plan: &self.plan,
+            candidate,
+            framework_version: launch.and_then(|launch| launch.version.clone()),
+            framework_commit: None,
+            hardware: RowHardware::default(),
+            simulated: is_simulated(&candidate.argv),
+            flow_check: false,
+            run_id: Some(self.run.id.to_string()),
+            server_command: launch.map_or_else(|| candidate.command.clone(), |launch| launch.deploy_command.clone()),
+            validated_cli_flags: RowCliFlags::default(),
+            artifacts: RowArtifacts {
+                server_log: launch
+                    .filter(|launch| launch.log_artifact_id.is_some())
+                    .map(|launch| format!("/launches/{}/log", launch.id)),
+                ..RowArtifacts::default()
+            },
+        }
+    }
+
+    fn report_input(&self, rows: Vec<ResultRow>, interrupted: Option<String>) -> ReportInput<'_> {
+        let searches = match candidate::generate_all(&self.plan) {
+            Ok(sets) => self.plan.frameworks.keys().zip(sets).map(|(framework, set)| FrameworkSearch {
+                framework: framework.id().to_owned(),
+                candidates: set.candidates.len() as u64,
+                without_limit: set.without_limit,
+                untried: set.untried,
+                reason: reason_of(&rows, framework.id()),
+            }).collect(),
+            // The plan was expanded when the run began; a plan that cannot be has no candidates and no searches.
+            Err(_) => Vec::new(),
+        };
+        ReportInput {
+            plan: Some(&self.plan),
+            rows,
+            run_ids: vec![self.run.id.to_string()],
+            host: Some(self.host_facts()),
+            searches,
+            excluded: self.options.excluded.iter().map(|framework| framework.id().to_owned()).collect(),
+            interrupted,
+            ..ReportInput::default()
+        }
+    }
+
+    fn host_facts(&self) -> HostFacts {
+        let facts = &self.facts;
+        let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1u32 << 30));
+        let gpus: Vec<_> = facts.gpus.iter().map(|gpu| gpu.model.clone()).collect();
+        let shown = [
+            ("Machine", facts.host_name.clone()),
+            ("System", facts.os.clone()),
+            ("Kernel", facts.kernel.clone()),
+            ("CPU", format!("{} · {} cores", facts.cpu_model, facts.cpu_cores)),
+            ("Memory", gib(facts.memory_total_bytes)),
+            ("GPUs", if gpus.is_empty() { "none".to_owned() } else { gpus.join(", ") }),
+        ];
+        HostFacts {
+            name: self.run.host_name.clone(),
+            facts: shown.into_iter().map(|(what, value)| (what.to_owned(), value)).collect(),
+        }
+    }
+}
+
+/// Why nothing beyond a framework's baseline was measured, where every other candidate has one and the same reason.
+fn reason_of(rows: &[ResultRow], framework: &str) -> Option<String> {
+    let own: Vec<_> = rows.iter().filter(|row| row.framework == framework).collect();
+    let beyond: Vec<_> =
+        own.iter().filter(|row| row.podium.as_ref().is_some_and(|podium| !podium.baseline)).collect();
+    let considered = if beyond.is_empty() { own.iter().collect() } else { beyond };
+    if considered.is_empty() || considered.iter().any(|row| row.is_measured()) {
+        return None;
+    }
+    considered.iter().find_map(|row| row.failure_reason.clone())
+}
+
+fn domain_candidate(candidate: &Candidate) -> DomainCandidate {
+    DomainCandidate {
+        framework: candidate.framework,
+        candidate_id: candidate.candidate_id.clone(),
+        flags: serde_json::from_value(candidate.flags.clone()).unwrap_or_default(),
+        argv: candidate.argv.clone(),
+        command: candidate.command.clone(),
+        baseline: candidate.baseline,
+    }
+}
+
+fn scenario_rows(
+    plan: &Plan,
+    context: &RowContext<'_>,
+    candidate: &Candidate,
+    scenario: &Scenario,
+    measurements: &[&Measurement],
+) -> Vec<ResultRow> {
+    let primary = plan.benchmark.primary_mode();
+    let taken = |m: &Measurement| {
+        let summary = m.summary.as_ref()?;
+        Some(context.measured(&Taken {
+            scenario,
+            load_mode: m.load_mode,
+            load_point: m.load_point,
+            summary,
+            measurement_id: Some(m.id.to_string()),
+            benchmark_command: Some(benchmark_command(plan, candidate, scenario, m)),
+            measured_times: 1,
+        }))
+    };
+    let competing: Vec<_> = measurements.iter().filter(|m| m.load_mode == primary && m.summary.is_some()).collect();
+    let figures: Vec<_> = competing
+        .iter()
+        .filter_map(|m| {
+            let summary = m.summary.as_ref()?;
+            Some((summary, plan.sla.holds(summary, m.load_point.is_open_loop())))
+        })
+        .collect();
+    let best = best_measurement(&figures).and_then(|index| taken(competing[index]));
+    let row = best.unwrap_or_else(|| {
+        let status = match candidate.status {
+            CandidateStatus::Ok | CandidateStatus::Pending | CandidateStatus::Running => CandidateStatus::Failed,
+            ended => ended,
+        };
+        let own = measurements.iter().find_map(|m| m.failure_reason.clone());
+        let reason = candidate.failure_reason.clone().or(own).unwrap_or_else(|| "not measured".to_owned());
+        context.unmeasured(scenario, status, &reason)
+    });
+    let others = measurements.iter().filter(|m| m.load_mode != primary).filter_map(|m| taken(m));
+    std::iter::once(row).chain(others).collect()
+}
+
+/// The command that measures the same against the deployed server.
+fn benchmark_command(plan: &Plan, candidate: &Candidate, scenario: &Scenario, measurement: &Measurement) -> String {
+    let mut argv: Vec<String> = ["podium", "load", "--base-url"].map(str::to_owned).to_vec();
+    argv.push(format!("http://127.0.0.1:{}", deploy_port(candidate.framework)));
+    let mut push = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
+    push("--model", plan.model.name.clone());
+    push("--endpoint", plan.benchmark.endpoint.path().to_owned());
+    match (&plan.dataset.path, scenario.input_len, scenario.output_len) {
+        (Some(path), _, _) => push("--dataset", path.clone()),
+        (None, Some(input), Some(output)) => {
+            push("--input-len", input.to_string());
+            push("--output-len", output.to_string());
+        }
+        (None, _, _) => {}
+    }
+    push("--num-prompts", plan.dataset.num_prompts.to_string());
+    match (measurement.load_point.rate_rps(), measurement.load_point.max_concurrency()) {
+        (Some(rate), cap) => {
+            push("--rate", rate.to_string());
+            if let Some(cap) = cap {
+                push("--max-concurrency", cap.to_string());
+            }
+        }
+        (None, Some(concurrency)) => push("--concurrency", concurrency.to_string()),
+        (None, None) => {}
+    }
+    push("--seed", plan.dataset.seed.to_string());
+    podium_domain::flags::shell_join(&argv)
+}
+
+fn new_row(candidate: &Candidate, row: &ResultRow) -> NewRow {
+    let status = row.status.word().parse().unwrap_or(CandidateStatus::Failed);
+    let simulated = row.podium.as_ref().is_some_and(|podium| podium.simulated);
+    NewRow {
+        candidate_id: Some(candidate.id),
+        framework: row.framework.clone(),
+        scenario: row.workload.scenario.clone().unwrap_or_default(),
+        status,
+        sla_passed: row.sla.passed,
+        request_throughput: row.metrics.request_throughput,
+        output_token_throughput: row.metrics.output_token_throughput,
+        p50_ttft_ms: row.metrics.p50_ttft_ms,
+        p50_tpot_ms: row.metrics.p50_tpot_ms,
+        simulated,
+        row: serde_json::to_value(row).unwrap_or(Value::Null),
+        original: None,
+    }
+}

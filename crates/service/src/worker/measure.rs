@@ -1,0 +1,256 @@
+//! One measurement: a load process of its own drives the engine while its ticks are stored and shown.
+
+use std::time::Duration;
+
+use podium_domain::plan::Plan;
+use podium_domain::status::{LaunchState, MeasurementStatus};
+use podium_launcher::{Engine, FailureClass, LaunchFailure, LaunchStage};
+use podium_loadgen::{LoadJob, LoadReport};
+use podium_store::{Candidate, FinishedMeasurement, Measurement, Samples};
+use podium_workload::{DatasetSpec, WorkloadSpec, measurement_key};
+use uuid::Uuid;
+
+use super::Halt;
+use super::agent::{Agent, AgentError, Progress};
+use super::lease_keeper::StopCause;
+use super::run_task::RunTask;
+use crate::events::stored;
+use crate::service::launch_folder;
+use crate::views::RunEvent;
+
+/// A ready engine as the load process sees it.
+pub(super) struct Server {
+    pub(super) launch_id: Uuid,
+    /// The name to ask for in requests.
+    pub(super) model: String,
+}
+
+/// How a measurement ended.
+pub(super) enum Measured {
+    /// It was taken, and holds the SLA or not. An invalid one does not hold it.
+    Taken { holds: bool },
+    /// It could not be taken; the reason is stored.
+    NotTaken,
+    /// The engine failed under it.
+    EngineFailed(Box<LaunchFailure>),
+}
+
+impl Measured {
+    pub(super) fn failure(self) -> Option<LaunchFailure> {
+        match self {
+            Measured::EngineFailed(failure) => Some(*failure),
+            Measured::Taken { .. } | Measured::NotTaken => None,
+        }
+    }
+}
+
+/// The samples are stored as the load process wrote them; the file says its own version.
+const SAMPLES_CODEC: &str = "podium-samples";
+
+/// How the load ended.
+enum LoadEnd {
+    Report(Box<LoadReport>),
+    EngineFailed(Box<LaunchFailure>),
+    Trouble(AgentError),
+}
+
+impl RunTask<'_> {
+    /// Takes a measurement, unless it is there already.
+    pub(super) async fn measure_once(
+        &self,
+        candidate: &Candidate,
+        engine: &Engine,
+        server: &Server,
+        measurement: &Measurement,
+    ) -> Result<Measured, Halt> {
+        self.check_signal()?;
+        match measurement.status {
+            MeasurementStatus::Done => {
+                let holds = measurement
+                    .summary
+                    .as_ref()
+                    .is_some_and(|s| s.validity.may_win() && self.plan.sla.holds(s, measurement.load_point.is_open_loop()));
+                return Ok(Measured::Taken { holds });
+            }
+            MeasurementStatus::Failed | MeasurementStatus::Skipped => return Ok(Measured::NotTaken),
+            MeasurementStatus::Pending | MeasurementStatus::Measuring => {}
+        }
+        let events = [
+            stored(&self.launch_event(candidate, server.launch_id, LaunchState::Measuring, None)),
+            stored(&self.measurement_event(candidate, measurement, MeasurementStatus::Measuring)),
+        ];
+        self.store().start_measurement(&self.lease, measurement.id, server.launch_id, &events).await?;
+        // Refused only where the engine has failed, which the load will find out.
+        let _ = engine.enter(LaunchState::Measuring);
+        let end = self.load(engine, server, measurement).await?;
+        let _ = engine.enter(LaunchState::Warm);
+        match end {
+            LoadEnd::Report(report) => self.keep(candidate, server, measurement, *report).await,
+            LoadEnd::EngineFailed(failure) => {
+                let reason = format!("the engine failed: {failure}");
+                self.give_up(candidate, measurement, MeasurementStatus::Failed, &reason).await?;
+                Ok(Measured::EngineFailed(failure))
+            }
+            LoadEnd::Trouble(error) => {
+                self.give_up(candidate, measurement, MeasurementStatus::Failed, &error.to_string()).await?;
+                Ok(Measured::NotTaken)
+            }
+        }
+    }
+
+    async fn load(&self, engine: &Engine, server: &Server, measurement: &Measurement) -> Result<LoadEnd, Halt> {
+        let samples_path =
+            launch_folder(self.worker.data_dir(), server.launch_id).join(format!("{}.samples", measurement.id));
+        let job = match job(&self.plan, &engine.base_url(), server, measurement) {
+            Some(job) => LoadJob { samples_path: Some(samples_path), ..job },
+            None => return Ok(LoadEnd::Trouble(AgentError::Refused("the plan has no such scenario any more".to_owned()))),
+        };
+        let mut agent = match Agent::start(self.host(), &self.worker.options.agent, &job).await {
+            Ok(agent) => agent,
+            Err(error) => return Ok(LoadEnd::Trouble(error)),
+        };
+        let end = loop {
+            tokio::select! {
+                progress = agent.next() => match progress {
+                    Ok(Progress::Tick { point, counters }) => {
+                        let ended = counters.completed + counters.failed;
+                        let tick = RunEvent::Tick { measurement_id: measurement.id, ended, planned: counters.planned, point };
+                        self.append(&[stored(&tick)]).await?;
+                    }
+                    Ok(Progress::Done(report)) => break LoadEnd::Report(report),
+                    Err(error) => break LoadEnd::Trouble(error),
+                },
+                _ = engine.exited() => {
+                    break LoadEnd::EngineFailed(Box::new(end_of(engine)));
+                }
+                () = self.signal.token().cancelled() => {
+                    agent.finish().await;
+                    return Err(Halt::Stop(self.signal.cause().unwrap_or(StopCause::Shutdown)));
+                }
+            }
+        };
+        // A load that met a dying engine ends with failed requests a moment before the engine is seen to be gone.
+        let end = match end {
+            LoadEnd::Report(report) if report.summary.failed > 0 => {
+                match tokio::time::timeout(ENGINE_END, engine.exited()).await {
+                    Ok(_) => LoadEnd::EngineFailed(Box::new(end_of(engine))),
+                    Err(_) => LoadEnd::Report(report),
+                }
+            }
+            other => other,
+        };
+        agent.finish().await;
+        Ok(end)
+    }
+
+    /// Stores what was measured, with its requests, in one transaction.
+    async fn keep(
+        &self,
+        candidate: &Candidate,
+        server: &Server,
+        measurement: &Measurement,
+        report: LoadReport,
+    ) -> Result<Measured, Halt> {
+        let samples = match &report.samples_path {
+            Some(path) => match tokio::fs::read(path).await {
+                Ok(bytes) => Some(Samples { codec: SAMPLES_CODEC.to_owned(), bytes }),
+                Err(error) => {
+                    self.note(format!("the requests of a measurement could not be kept: {error}")).await?;
+                    None
+                }
+            },
+            None => None,
+        };
+        let summary = report.summary;
+        let holds_sla = self.plan.sla.holds(&summary, measurement.load_point.is_open_loop());
+        let sla_passed = (!self.plan.sla.is_empty()).then_some(holds_sla);
+        let holds = holds_sla && summary.validity.may_win();
+        let event = RunEvent::Measurement {
+            measurement_id: measurement.id,
+            candidate_id: candidate.candidate_id.clone(),
+            scenario: measurement.scenario.clone(),
+            load_point: measurement.load_point,
+            status: MeasurementStatus::Done,
+            request_throughput: summary.request_throughput,
+            sla_passed,
+        };
+        let warm = self.launch_event(candidate, server.launch_id, LaunchState::Warm, None);
+        let finished = FinishedMeasurement { summary, series: report.series, telemetry: None, sla_passed, samples };
+        self.store()
+            .finish_measurement(&self.lease, measurement.id, &finished, &[stored(&event), stored(&warm)])
+            .await?;
+        Ok(Measured::Taken { holds })
+    }
+
+    pub(super) async fn give_up(
+        &self,
+        candidate: &Candidate,
+        measurement: &Measurement,
+        status: MeasurementStatus,
+        reason: &str,
+    ) -> Result<(), Halt> {
+        let event = stored(&self.measurement_event(candidate, measurement, status));
+        Ok(self.store().give_up_measurement(&self.lease, measurement.id, status, reason, &[event]).await?)
+    }
+
+    fn measurement_event(
+        &self,
+        candidate: &Candidate,
+        measurement: &Measurement,
+        status: MeasurementStatus,
+    ) -> RunEvent {
+        RunEvent::Measurement {
+            measurement_id: measurement.id,
+            candidate_id: candidate.candidate_id.clone(),
+            scenario: measurement.scenario.clone(),
+            load_point: measurement.load_point,
+            status,
+            request_throughput: None,
+            sla_passed: None,
+        }
+    }
+}
+
+/// How soon after a load with failed requests an engine's end is seen.
+const ENGINE_END: Duration = Duration::from_millis(500);
+
+/// Why an engine that has ended did so.
+fn end_of(engine: &Engine) -> LaunchFailure {
+    engine.failure().unwrap_or_else(|| LaunchFailure {
+        stage: LaunchStage::Serving,
+        class: FailureClass::ExitedEarly,
+        reason: "the engine ended while it was being measured".to_owned(),
+        evidence: engine.log_tail(20),
+        hint: None,
+        exit: None,
+    })
+}
+
+/// The job of one measurement; `None` where the plan does not have its scenario.
+fn job(plan: &Plan, base_url: &str, server: &Server, measurement: &Measurement) -> Option<LoadJob> {
+    let scenario = plan.dataset.scenarios.iter().find(|scenario| scenario.name == measurement.scenario)?;
+    let dataset = match (&plan.dataset.path, scenario.input_len, scenario.output_len) {
+        (Some(path), _, _) => DatasetSpec::File { path: path.into() },
+        (None, Some(input_len), Some(output_len)) => DatasetSpec::Random {
+            input_len,
+            output_len,
+            vocab_size: None,
+            prompt_form: None,
+            text_calibration: Default::default(),
+        },
+        (None, _, _) => return None,
+    };
+    let benchmark = &plan.benchmark;
+    let workload = WorkloadSpec {
+        warmup_requests: benchmark.warmup_requests,
+        seed: plan.dataset.seed,
+        measurement_key: measurement_key(&scenario.name, &measurement.load_point, u32::try_from(measurement.repeat).unwrap_or(0)),
+        extra_request_body: benchmark.extra_request_body.clone(),
+        ..WorkloadSpec::new(dataset, benchmark.endpoint, server.model.clone(), plan.dataset.num_prompts)
+    };
+    Some(LoadJob {
+        request_timeout_s: benchmark.request_timeout_s,
+        sla: plan.sla.clone(),
+        ..LoadJob::new(base_url, workload, measurement.load_point)
+    })
+}

@@ -1,0 +1,121 @@
+//! One run, from the claim to its end. It owns the run's state and is the only one to write it.
+
+use podium_domain::plan::Plan;
+use podium_domain::status::{CandidateStatus, LaunchState};
+use podium_launcher::{Host, HostFacts};
+use podium_store::{Candidate, CandidateOutcome, ClaimedRun, LaunchUpdate, Lease, NewEvent, Run, Store};
+use serde_json::json;
+
+use super::lease_keeper::StopSignal;
+use super::{Halt, Worker};
+use crate::events::stored;
+use crate::runs::RunOptions;
+use crate::views::RunEvent;
+
+pub(super) struct RunTask<'w> {
+    pub(super) worker: &'w Worker,
+    pub(super) run: Run,
+    pub(super) lease: Lease,
+    pub(super) plan: Plan,
+    pub(super) options: RunOptions,
+    pub(super) facts: HostFacts,
+    pub(super) signal: StopSignal,
+}
+
+impl<'w> RunTask<'w> {
+    /// Prepares a claimed run: reads its plan, clears away what an earlier worker left, looks at the host, and stores
+    /// its candidates. The inner error is why the run cannot be carried out at all.
+    pub(super) async fn begin(
+        worker: &'w Worker,
+        claimed: ClaimedRun,
+        signal: StopSignal,
+    ) -> Result<Result<Self, String>, Halt> {
+        let ClaimedRun { run, lease, .. } = claimed;
+        let plan = match serde_json::from_value(run.plan.clone()) {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Err(format!("the stored plan cannot be read by this version of Podium: {error}"))),
+        };
+        let options = match serde_json::from_value(run.options.clone()) {
+            Ok(options) => options,
+            Err(error) => return Ok(Err(format!("the run's options cannot be read by this version: {error}"))),
+        };
+        let facts = worker.service.host().facts().await;
+        let task = RunTask { worker, run, lease, plan, options, facts, signal };
+        task.clear_leftovers().await?;
+        if let Err(reason) = task.expand().await? {
+            return Ok(Err(reason));
+        }
+        Ok(Ok(task))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        self.worker.service.store()
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        self.worker.service.host()
+    }
+
+    /// Fails when work on the run is to stop.
+    pub(super) fn check_signal(&self) -> Result<(), Halt> {
+        self.signal.cause().map_or(Ok(()), |cause| Err(Halt::Stop(cause)))
+    }
+
+    /// Tries every candidate that was not tried to its end yet.
+    pub(super) async fn carry_out(&mut self) -> Result<(), Halt> {
+        for candidate in self.store().candidates(self.run.id).await? {
+            self.check_signal()?;
+            if matches!(candidate.status, CandidateStatus::Pending | CandidateStatus::Running) {
+                self.try_candidate(&candidate).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the engines that a worker of this run left behind when it died.
+    async fn clear_leftovers(&self) -> Result<(), Halt> {
+        let open = self.store().open_launches(self.run.id).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = open.iter().map(|launch| launch.id).collect();
+        let report = self.host().sweep(&ids).await;
+        if !report.left.is_empty() {
+            self.note(format!("{} processes of an earlier worker's engines could not be ended", report.left.len())).await?;
+        }
+        let reason = "its worker ended before it did";
+        for launch in open {
+            let failure = json!({ "class": "abandoned", "reason": reason });
+            let update =
+                LaunchUpdate { failure: Some(failure), ..LaunchUpdate::state(LaunchState::Failed) };
+            let candidates = self.store().candidates(self.run.id).await?;
+            let owner = candidates.into_iter().find(|candidate| candidate.id == launch.candidate_id);
+            let event = RunEvent::Launch {
+                launch_id: launch.id,
+                candidate_id: owner.map(|candidate| candidate.candidate_id).unwrap_or_default(),
+                state: LaunchState::Failed,
+                detail: Some(reason.to_owned()),
+            };
+            self.store().update_launch(&self.lease, launch.id, &update, &[stored(&event)]).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn set_candidate(&self, candidate: &Candidate, outcome: CandidateOutcome) -> Result<(), Halt> {
+        let event = RunEvent::Candidate {
+            candidate_id: candidate.candidate_id.clone(),
+            status: outcome.status,
+            reason: outcome.failure_reason.clone(),
+        };
+        Ok(self.store().set_candidate(&self.lease, candidate.id, &outcome, &[stored(&event)]).await?)
+    }
+
+    pub(super) async fn note(&self, text: String) -> Result<(), Halt> {
+        self.append(&[stored(&RunEvent::Note { text })]).await
+    }
+
+    pub(super) async fn append(&self, events: &[NewEvent]) -> Result<(), Halt> {
+        self.store().append_events(&self.lease, events).await?;
+        Ok(())
+    }
+}
