@@ -149,7 +149,7 @@ fn users_that_come_and_go_always_find_a_server() {
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                for _ in 0..4 {
+                for _ in 0..2 {
                     let cluster = ManagedCluster::acquire(options(&folder)).unwrap();
                     assert_eq!(query(&cluster, &cluster.url(), "select 1"), "1");
                     cluster.release().unwrap();

@@ -234,7 +234,8 @@ struct Chunk {
 
 impl Chunk {
     fn pack(start_offset: i64, bytes: &[u8]) -> Result<Self> {
-        let zstd = zstd::bulk::compress(bytes, ZSTD_LEVEL).map_err(Error::Read)?;
+        let zstd = zstd::bulk::compress(bytes, ZSTD_LEVEL)
+            .map_err(|error| Error::Value { column: "artifact_chunk.zstd", reason: error.to_string() })?;
         let length = i32::try_from(bytes.len())
             .map_err(|error| Error::Value { column: "artifact_chunk.length", reason: error.to_string() })?;
         Ok(Chunk { start_offset, length, zstd })
@@ -257,13 +258,15 @@ struct Content {
 
 impl Content {
     async fn read(mut reader: impl AsyncRead + Unpin, limits: ArtifactLimits) -> Result<Self> {
-        let edge_chunks = limits.edge_bytes / limits.chunk_bytes.max(1);
+        // A chunk of nothing would look like the end.
+        let chunk_bytes = limits.chunk_bytes.max(1);
+        let edge_chunks = limits.edge_bytes / chunk_bytes;
         let mut hash = Sha256::new();
         let mut content = Content { sha256: [0; 32], size_bytes: 0, head: Vec::new(), tail: VecDeque::new() };
-        let mut buffer = Vec::with_capacity(limits.chunk_bytes);
+        let mut buffer = Vec::with_capacity(chunk_bytes);
         loop {
             buffer.clear();
-            let mut piece = (&mut reader).take(limits.chunk_bytes as u64);
+            let mut piece = (&mut reader).take(chunk_bytes as u64);
             piece.read_to_end(&mut buffer).await.map_err(Error::Read)?;
             if buffer.is_empty() {
                 break;
