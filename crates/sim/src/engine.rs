@@ -25,4 +25,6 @@ pub use sequence::{NewRequest, Rejection, RequestId};
 pub use stats::{Histogram, Stats};
 
 #[cfg(test)]
+mod invariant_tests;
+#[cfg(test)]
 mod knob_tests;

@@ -7,6 +7,7 @@ mod http;
 mod info;
 mod metrics;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ pub use driver::Death;
 const CRASH_EXIT_CODE: u8 = 134;
 /// How long a stop waits for answers that are under way.
 const DRAIN: Duration = Duration::from_secs(2);
+const LOAD_REPORT_EVERY: Duration = Duration::from_secs(5);
 const LISTEN_BACKLOG: u32 = 4_096;
 
 /// A simulated server inside this process. Dropping it stops it at once.
@@ -162,17 +164,39 @@ async fn run_server(console: &Console, options: ServerOptions) -> Result<(), u8>
         }
     };
     tokio::pin!(stopped);
+    let server = tokio::select! {
+        launched = launch(console, options) => launched?,
+        () = &mut stopped => return Ok(()),
+    };
     tokio::select! {
-        outcome = launch_and_serve(console, options) => outcome,
-        () = &mut stopped => {
-            console.info("SIGTERM received. Shutting down");
-            Ok(())
+        death = server.died() => {
+            console.died(&death);
+            return Err(CRASH_EXIT_CODE);
         }
+        never = report_load(console, &server) => match never {},
+        () = &mut stopped => {}
+    }
+    console.info("Signal received. Draining requests and shutting down");
+    server.shutdown().await;
+    Ok(())
+}
+
+/// Prints a line about the load now and then, while there is any; never returns.
+async fn report_load(console: &Console, server: &SimServer) -> Infallible {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(LOAD_REPORT_EVERY).await;
+        let Some(stats) = server.stats().await else { return std::future::pending().await };
+        let made = stats.generation_tokens - before;
+        if made > 0 || stats.waiting > 0 {
+            console.load(&stats, made as f64 / LOAD_REPORT_EVERY.as_secs_f64());
+        }
+        before = stats.generation_tokens;
     }
 }
 
-/// Loads and serves; returns only when something fails. Being dropped is the normal end.
-async fn launch_and_serve(console: &Console, options: ServerOptions) -> Result<(), u8> {
+/// Loads, listens and waits until ready; the error is the exit code.
+async fn launch(console: &Console, options: ServerOptions) -> Result<SimServer, u8> {
     console.starting(&options);
     if let Some(Fault::Exit(code)) = options.fault {
         console.error("RuntimeError: the fault `exit` was asked for");
@@ -184,15 +208,14 @@ async fn launch_and_serve(console: &Console, options: ServerOptions) -> Result<(
     })?;
     // SGLang and llama.cpp answer 503 while they load; the others listen when they are ready.
     let listens_early = matches!(options.framework, Framework::Sglang | Framework::LlamaCpp);
-    let startup = options.startup;
-    let failed = memory::plan(&options.engine).err();
-    let loading = console.loading(startup, failed.is_some());
-    if let Some(failure) = failed {
+    let hangs = options.fault == Some(Fault::Hang);
+    let failure = memory::plan(&options.engine).err();
+    let loading = console.loading(options.startup, failure.is_some());
+    if let Some(failure) = failure {
         loading.await;
         console.launch_failed(&options.engine, &failure);
         return Err(1);
     }
-    let hangs = options.fault == Some(Fault::Hang);
     let server = if listens_early {
         let server = listen(console, socket, options)?;
         loading.await;
@@ -206,9 +229,7 @@ async fn launch_and_serve(console: &Console, options: ServerOptions) -> Result<(
     };
     server.ready().await;
     console.ready(server.addr());
-    let death = server.died().await;
-    console.died(&death);
-    Err(CRASH_EXIT_CODE)
+    Ok(server)
 }
 
 async fn bind(host: &str, port: u16) -> io::Result<TcpSocket> {

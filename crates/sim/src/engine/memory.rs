@@ -91,7 +91,10 @@ pub fn plan(config: &EngineConfig) -> Result<MemoryPlan, LaunchFailure> {
     if let Some(limit) = config.max_kv_tokens {
         kv_bytes = kv_bytes.min(limit as f64 * per_token);
     }
-    let available_tokens = (kv_bytes / per_token).max(0.0) as u64;
+    // Whole blocks only: a sequence cannot use the rest.
+    let block_bytes = per_token * f64::from(config.block_tokens);
+    let blocks = (kv_bytes / block_bytes).max(0.0) as u64;
+    let available_tokens = blocks * u64::from(config.block_tokens);
     let needed_tokens = match config.memory {
         // There the context is divided among the slots, so one slot's part is what a sequence needs.
         MemoryRule::Tokens(_) => 1,
@@ -113,8 +116,7 @@ pub fn plan(config: &EngineConfig) -> Result<MemoryPlan, LaunchFailure> {
     if left_bytes < warm_up {
         return Err(out_of_memory(warm_up, left_bytes));
     }
-    let block_bytes = per_token * f64::from(config.block_tokens);
-    let kv_blocks = (kv_bytes / block_bytes) as u64 * u64::from(config.data_parallel);
+    let kv_blocks = blocks * u64::from(config.data_parallel);
     Ok(MemoryPlan { weight_bytes, kv_bytes, kv_blocks, left_bytes })
 }
 

@@ -179,8 +179,10 @@ impl Engine {
     pub fn finish_step(&mut self) -> Vec<Emission> {
         let Some(Batch { ends_at, items }) = self.batch.take() else { return Vec::new() };
         let mut emissions = Vec::with_capacity(items.len());
+        let mut sequences = self.running.iter_mut();
         for item in &items {
-            let Some(sequence) = self.running.iter_mut().find(|sequence| sequence.id == item.id) else { continue };
+            // Items are in the order of the running sequences, so one pass over both is enough.
+            let Some(sequence) = sequences.find(|sequence| sequence.id == item.id) else { continue };
             sequence.computed += item.tokens;
             if sequence.pending() > 0 {
                 continue;

@@ -8,7 +8,7 @@ use podium_domain::framework::Framework;
 
 use super::driver::Death;
 use crate::cli::ServerOptions;
-use crate::engine::{EngineConfig, LaunchFailure};
+use crate::engine::{EngineConfig, LaunchFailure, Stats};
 
 const GIB: f64 = 1_073_741_824.0;
 /// Loading is reported in this many equal parts.
@@ -102,6 +102,17 @@ impl Console {
         }
     }
 
+    /// One line about the load, as the real servers print it every few seconds.
+    pub(super) fn load(&self, stats: &Stats, tokens_per_s: f64) {
+        self.info(&format!(
+            "Running: {} reqs, Waiting: {} reqs, KV cache usage: {:.1}%, generation throughput: {tokens_per_s:.1} tokens/s, preemptions: {}",
+            stats.running,
+            stats.waiting,
+            stats.kv_usage() * 100.0,
+            stats.preemptions,
+        ));
+    }
+
     pub(super) fn bind_failed(&self, host: &str, port: u16, error: &io::Error) {
         let errno = error.raw_os_error().unwrap_or_default();
         let reason = match error.kind() {
@@ -157,7 +168,10 @@ impl Console {
                 self.error("torch.AcceleratorError: CUDA error: an illegal memory access was encountered");
             }
         }
-        self.raw("Fatal Python error: Aborted");
+        self.raw(match self.framework {
+            Framework::LlamaCpp => "Aborted (core dumped)",
+            _ => "Fatal Python error: Aborted",
+        });
     }
 
     fn out_of_memory(&self, tried_bytes: f64, free_bytes: f64, total_bytes: f64) {
