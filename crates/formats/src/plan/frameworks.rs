@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::{At, Findings, Section};
 use super::problem::{Problem, suggestion};
 use super::sequence;
-use super::tree::Content;
+use super::tree::{self, Content};
 use super::values::{check_value, secret_reason};
 use crate::help::{HelpFlags, HelpSet};
 
@@ -22,6 +22,10 @@ pub(super) struct ReadFlag<'a> {
     pub values: Vec<At<'a>>,
 }
 
+/// Flags of one mapping at most.
+const MAX_FLAGS: usize = 300;
+/// Values of one searched flag at most.
+const MAX_VALUES: usize = 200;
 /// Flags that the launcher sets itself.
 const LAUNCHER_FLAGS: [&str; 2] = ["host", "port"];
 
@@ -224,12 +228,21 @@ impl PartReader<'_, '_> {
             }
             Content::Mapping(_) => self.findings.wrong_type(at, "a list of values").unwrap_or_default(),
             Content::Scalar(_) => vec![at.clone()],
+            Content::List(items) if items.len() > MAX_VALUES => {
+                self.findings.problem(at, format!("has {} values: at most {MAX_VALUES} are searched", items.len()));
+                Vec::new()
+            }
             Content::List(_) => at.items().unwrap_or_default(),
         }
     }
 
     /// The flags of a mapping, each checked to exist.
     fn flags<'a>(&mut self, section: &Section<'a>) -> Vec<ReadFlag<'a>> {
+        if section.entries.len() > MAX_FLAGS {
+            let message = format!("has {} flags: no server takes more than {MAX_FLAGS}", section.entries.len());
+            self.findings.problems.push(Problem::new(section.path.clone(), Some(section.line), message));
+            return Vec::new();
+        }
         let mut flags: Vec<ReadFlag<'a>> = Vec::with_capacity(section.entries.len());
         for entry in section.entries {
             let name = entry.key.replace('-', "_");
@@ -289,7 +302,7 @@ impl PartReader<'_, '_> {
         }
     }
 
-    /// `backend: pytorch` in the base, never searched, and not undone by inline options.
+    /// `backend: pytorch` in the base, and never searched.
     fn tensorrt_policy(&mut self, base: Option<&Section<'_>>, flags: &[ReadFlag<'_>], searched: &[ReadFlag<'_>]) {
         match (flags.iter().find(|flag| flag.name == "backend"), base) {
             (None, Some(base)) => {
@@ -303,16 +316,6 @@ impl PartReader<'_, '_> {
         }
         if let Some(flag) = searched.iter().find(|flag| flag.name == "backend") {
             self.findings.problem(&flag.at, format!("may not be searched: {PYTORCH_ONLY}"));
-        }
-        for flag in flags.iter().chain(searched).filter(|flag| flag.name == "extra_llm_api_options") {
-            for at in &flag.values {
-                if let Some(backend) = at.node.get("backend")
-                    && backend.to_value() != "pytorch"
-                {
-                    let at = At { node: backend, path: format!("{}.backend", at.path) };
-                    self.findings.problem(&at, PYTORCH_ONLY);
-                }
-            }
         }
     }
 
@@ -344,4 +347,17 @@ const PYTORCH_ONLY: &str = "TensorRT-LLM is served with its PyTorch backend only
 /// Base flags by name.
 pub(super) fn by_name<'f, 'a>(flags: &'f [ReadFlag<'a>], name: &str) -> Option<&'f ReadFlag<'a>> {
     flags.iter().find(|flag| flag.name == name)
+}
+
+/// Checks the text of the file that `extra_llm_api_options` names: it may not choose another backend. The plan holds
+/// only the file's path, so whoever can read the file calls this.
+pub fn check_tensorrt_options(text: &str) -> Result<(), Problem> {
+    let root = tree::parse(text)?.root;
+    match root.entry("backend") {
+        Some(entry) if entry.value.to_value() != "pytorch" => {
+            let found = word(&entry.value.to_value());
+            Err(Problem::new("backend", Some(entry.line), format!("must be pytorch, found `{found}`: {PYTORCH_ONLY}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -19,6 +19,7 @@ mod workload;
 mod tests;
 
 pub use edit::apply;
+pub use frameworks::check_tensorrt_options;
 pub use problem::{Filled, Problem};
 pub use project::project;
 pub use read::{PlanReading, read, read_with_help};

@@ -48,6 +48,10 @@ pub struct Filled {
 /// The word of `candidates` that `word` was probably meant to be.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const CLOSE_ENOUGH: f64 = 0.88;
+    // Comparing takes time with the square of the length, and no name is this long.
+    if word.len() > 100 {
+        return None;
+    }
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))

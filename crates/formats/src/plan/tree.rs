@@ -1,6 +1,6 @@
 //! YAML text as a tree of values that know where they stand in the text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
@@ -12,6 +12,10 @@ use super::scalar;
 pub(crate) const MAX_TEXT: usize = 1 << 20;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 32;
+/// Longest key, bytes.
+const MAX_KEY: usize = 200;
+/// The key that brings in another mapping's keys.
+const MERGE: &str = "<<";
 /// Values at most, with everything that aliases stand for.
 const MAX_NODES: usize = 50_000;
 
@@ -122,7 +126,12 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Mapping { entries: Vec<Entry>, key: Option<Key> },
+    /// `lines` holds where each key is first given, `key` the one whose value has not come yet.
+    Mapping {
+        entries: Vec<Entry>,
+        lines: HashMap<String, u32>,
+        key: Option<Key>,
+    },
 }
 
 struct Key {
@@ -187,7 +196,12 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.reject_tag(tag.as_deref(), &["map"], span);
-                self.open(anchor, span, '{', OpenKind::Mapping { entries: Vec::new(), key: None })
+                self.open(
+                    anchor,
+                    span,
+                    '{',
+                    OpenKind::Mapping { entries: Vec::new(), lines: HashMap::new(), key: None },
+                )
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(anchor) => self.alias(anchor, span),
@@ -275,38 +289,40 @@ impl<'a> Builder<'a> {
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), size(&node)));
         }
-        let path = self.path();
         let is_empty = node.start == node.end;
         let Some(open) = self.stack.last_mut() else {
             self.root = Some(node);
             return Ok(());
         };
+        let mut trouble = None;
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Mapping { entries, key } => match key.take() {
+            OpenKind::Mapping { entries, lines, key } => match key.take() {
                 None => {
-                    if !matches!(node.content, Content::Scalar(_)) {
-                        self.problems.push(Problem::new(
-                            path,
-                            Some(node.line),
-                            "a key must be a word, not a collection",
-                        ));
+                    if text.len() > MAX_KEY {
+                        let message = format!("this key is longer than {MAX_KEY} bytes: no key of a plan is");
+                        return Err(Problem::new("", Some(node.line), message));
                     }
+                    if !matches!(node.content, Content::Scalar(_)) {
+                        trouble = Some((node.line, "a key must be a word, not a collection".to_owned()));
+                    } else if let Some(first) = lines.get(text).filter(|_| text != MERGE) {
+                        trouble =
+                            Some((node.line, format!("`{text}` is given twice, first on line {first}: keep one")));
+                    }
+                    lines.entry(text.to_owned()).or_insert(node.line);
                     *key = Some(Key { text: text.to_owned(), line: node.line, start: node.start, end: node.end });
                 }
-                Some(key) => {
-                    if let Some(first) = entries.iter().find(|entry| entry.key == key.text && key.text != "<<") {
-                        let message = format!("`{}` is given twice, first on line {}: keep one", key.text, first.line);
-                        let path = if path.is_empty() { key.text.clone() } else { format!("{path}.{}", key.text) };
-                        self.problems.push(Problem::new(path, Some(key.line), message));
-                    }
-                    let Key { text, line, start, end } = key;
+                Some(Key { text, line, start, end }) => {
                     // The parser puts a value that is not written at the next token; here it is with its key.
                     let node = if is_empty { Node { start: end, end, line, ..node } } else { node };
-                    let entry = Entry { key: text, line, key_start: start, key_end: end, value: node, merged: false };
-                    entries.push(entry);
+                    entries.push(Entry { key: text, line, key_start: start, key_end: end, value: node, merged: false });
                 }
             },
+        }
+        if let Some((line, message)) = trouble {
+            let mut path = self.path();
+            push_key(&mut path, text);
+            self.problems.push(Problem::new(path, Some(line), message));
         }
         Ok(())
     }
@@ -389,13 +405,14 @@ fn size(node: &Node) -> usize {
 
 /// Replaces `<<: *base` by the keys of the base that the mapping does not have itself, as other YAML tools do.
 fn merge(entries: Vec<Entry>) -> Vec<Entry> {
-    if entries.iter().all(|entry| entry.key != "<<") {
+    if entries.iter().all(|entry| entry.key != MERGE) {
         return entries;
     }
     let mut merged: Vec<Entry> = Vec::with_capacity(entries.len());
-    let own: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+    // The mapping's own keys win over inherited ones, wherever `<<` stands.
+    let mut taken: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     for entry in entries {
-        if entry.key != "<<" {
+        if entry.key != MERGE {
             merged.push(entry);
             continue;
         }
@@ -406,8 +423,7 @@ fn merge(entries: Vec<Entry>) -> Vec<Entry> {
         for base in bases {
             let Content::Mapping(base) = base.content else { continue };
             for inherited in base {
-                let key = &inherited.key;
-                if !own.contains(key) && !merged.iter().any(|entry| entry.key == *key) {
+                if taken.insert(inherited.key.clone()) {
                     merged.push(Entry { merged: true, ..inherited });
                 }
             }

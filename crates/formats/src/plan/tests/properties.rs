@@ -68,3 +68,15 @@ proptest! {
         prop_assert_eq!(project(&again).unwrap().model_name, shown);
     }
 }
+
+#[test]
+fn the_largest_texts_are_answered() {
+    let keys: String = (0..60_000).map(|n| format!("key{n}: 1\n")).collect();
+    assert!(read(&keys).problems[0].message.contains("values"));
+    let flags: String = (0..20_000).map(|n| format!("      max_num_seq{n}: 1\n")).collect();
+    let text = format!("frameworks:\n  vllm:\n    search_space: {{}}\n    base_server_flags:\n{flags}");
+    let problems = read(&text).problems;
+    assert!(problems.iter().any(|problem| problem.message.contains("no server takes more")), "{problems:?}");
+    let unknown: String = (0..20_000).map(|n| format!("datase{n}: 1\n")).collect();
+    assert_eq!(read(&unknown).warnings.len(), 20_001);
+}

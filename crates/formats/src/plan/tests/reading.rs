@@ -255,3 +255,12 @@ fn captured_help_rejects_what_it_lacks_and_admits_what_it_adds() {
     assert_eq!(found(&problems), [("frameworks.vllm.search_space.max_num_seqs", Some(31))]);
     assert!(problems[0].message.contains("has no `max_num_seqs`"));
 }
+
+#[test]
+fn an_options_file_may_not_choose_another_backend() {
+    assert_eq!(check_tensorrt_options("kv_cache_config: {dtype: fp8}\n"), Ok(()));
+    assert_eq!(check_tensorrt_options("backend: pytorch\n"), Ok(()));
+    let problem = check_tensorrt_options("# x\nbackend: _autodeploy\n").unwrap_err();
+    assert_eq!((problem.path.as_str(), problem.line), ("backend", Some(2)));
+    assert!(check_tensorrt_options("a: [").is_err());
+}

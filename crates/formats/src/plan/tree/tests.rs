@@ -78,4 +78,5 @@ fn bombs_are_refused() {
     assert!(parse("a: &a [*a]").is_err());
     assert!(parse("a: 1\n---\nb: 2\n").unwrap_err().message.contains("second document"));
     assert_eq!(parse("a: [1\nb: 2\n").unwrap_err().line, Some(2));
+    assert!(parse(&format!("? {}\n: 1\n", "k".repeat(300))).unwrap_err().message.contains("longer than"));
 }
