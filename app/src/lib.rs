@@ -6,6 +6,9 @@
 //! * `ssr`: the host build, with routing, pages and the bodies of the server functions;
 //! * `hydrate`: the browser build, with the islands and the stubs that call the server functions.
 
+// The views of the larger pages are deeply nested types.
+#![recursion_limit = "256"]
+
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
 compile_error!(
     "podium-app was asked for both `ssr` and `hydrate`: a server built so starts and never answers. \
@@ -13,15 +16,26 @@ compile_error!(
 );
 
 pub mod api;
+pub mod dto;
 pub mod error;
+pub mod format;
 pub mod islands;
+pub mod spark;
 
 #[cfg(feature = "ssr")]
 pub mod components;
 #[cfg(feature = "ssr")]
+pub mod context;
+#[cfg(feature = "ssr")]
+pub mod convert;
+#[cfg(feature = "ssr")]
 pub mod pages;
 #[cfg(feature = "ssr")]
+pub mod posted;
+#[cfg(feature = "ssr")]
 mod shell;
+#[cfg(feature = "ssr")]
+pub mod words;
 
 #[cfg(feature = "ssr")]
 pub use shell::{App, SiteRoot, shell};

@@ -11,7 +11,7 @@ use leptos_router::path;
 
 use crate::components::{SideRail, SkipLink};
 use crate::islands::ThemeSwitch;
-use crate::pages::{HomePage, HostsPage, NewPlanPage, NotFoundPage};
+use crate::pages::{HomePage, HostsPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage};
 
 /// The path under which this build's script, module and style sheet are served, without a slash at the end. It
 /// changes with their content, so browsers may keep them for ever. The server provides it as context.
@@ -64,9 +64,6 @@ pub fn App() -> impl IntoView {
             <SkipLink />
             <div class="app">
                 <header class="app-header">
-                    <a class="brand" href="/">
-                        "Podium"
-                    </a>
                     <SideRail />
                     <ThemeSwitch />
                 </header>
@@ -76,6 +73,11 @@ pub fn App() -> impl IntoView {
                     <Routes fallback=NotFoundPage>
                         <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
                         <Route path=path!("/plans/new") view=NewPlanPage ssr=SsrMode::Async />
+                        // Where the editor's form posts to: asked for by hand it is the editor as well.
+                        <Route path=path!("/plans/start") view=NewPlanPage ssr=SsrMode::Async />
+                        <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />
+                        <Route path=path!("/runs/:id/report") view=ReportPage ssr=SsrMode::Async />
+                        <Route path=path!("/r/:token") view=SharedReportPage ssr=SsrMode::Async />
                         <Route path=path!("/hosts") view=HostsPage ssr=SsrMode::Async />
                     </Routes>
                 </main>

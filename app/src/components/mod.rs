@@ -1,7 +1,21 @@
 //! Parts that several pages share. All are rendered on the server alone.
 
+mod command;
 mod empty_state;
+mod loaded;
+mod marks;
+mod matrix;
+mod moment;
 mod navigation;
+mod report;
+mod run_head;
 
+pub use command::Command;
 pub use empty_state::EmptyState;
-pub use navigation::{SideRail, SkipLink};
+pub use loaded::loaded;
+pub use marks::{FrameworkMark, Labels, StatusMark};
+pub use matrix::matrix;
+pub use moment::Moment;
+pub use navigation::{Crumbs, RunTab, RunTabs, SideRail, SkipLink};
+pub use report::report_body;
+pub use run_head::{run_head, run_state};

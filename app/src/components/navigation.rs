@@ -6,11 +6,18 @@ use leptos_router::hooks::use_location;
 /// A link of the rail: address and word.
 const LINKS: [(&str, &str); 3] = [("/", "Runs"), ("/plans/new", "New plan"), ("/hosts", "Hosts")];
 
-/// The main navigation: a rail at the left on wide screens, a bar at the top on narrow ones.
+/// The main navigation: a rail at the left on wide screens, a bar at the top on narrow ones. A shared report has none:
+/// its reader has the one link alone.
 #[component]
 pub fn SideRail() -> impl IntoView {
     let path = use_location().pathname;
+    if path.with_untracked(|path| is_shared(path)) {
+        return view! { <span class="brand">"Podium"</span> }.into_any();
+    }
     view! {
+        <a class="brand" href="/">
+            "Podium"
+        </a>
         <nav class="rail" aria-label="Main">
             <ul>
                 {LINKS
@@ -26,6 +33,61 @@ pub fn SideRail() -> impl IntoView {
                     })
                     .collect_view()}
             </ul>
+        </nav>
+    }
+    .into_any()
+}
+
+/// Where a page of a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunTab {
+    /// `/runs/{id}`
+    Overview,
+    /// `/runs/{id}/report`
+    Report,
+}
+
+/// The pages of one run, as links.
+#[component]
+pub fn RunTabs(
+    /// The run's id.
+    run: String,
+    /// The page that is open.
+    open: RunTab,
+    /// Whether there is a report.
+    has_report: bool,
+) -> impl IntoView {
+    let current = move |tab: RunTab| (tab == open).then_some("page");
+    view! {
+        <nav class="tabs" aria-label="Run">
+            <a href=format!("/runs/{run}") aria-current=current(RunTab::Overview)>
+                "Overview"
+            </a>
+            {has_report
+                .then(|| {
+                    view! {
+                        <a href=format!("/runs/{run}/report") aria-current=current(RunTab::Report)>
+                            "Report"
+                        </a>
+                    }
+                })}
+        </nav>
+    }
+}
+
+/// The way back.
+#[component]
+pub fn Crumbs(
+    /// The address and name of the page above this one.
+    #[prop(into)]
+    href: String,
+    /// Its name.
+    #[prop(into)]
+    name: String,
+) -> impl IntoView {
+    view! {
+        <nav class="crumbs" aria-label="Breadcrumb">
+            <a href=href>{name}</a>
         </nav>
     }
 }
@@ -44,13 +106,25 @@ pub fn SkipLink() -> impl IntoView {
 fn is_current(href: &str, path: &str) -> bool {
     match href {
         "/" => path == "/" || path == "/runs" || path.starts_with("/runs/"),
+        "/plans/new" => path == href || path == "/plans/start",
         _ => path == href || path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/')),
     }
 }
 
+/// Whether the page is one that is reached by a secret link.
+fn is_shared(path: &str) -> bool {
+    path.starts_with("/r/")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_current;
+    use super::{is_current, is_shared};
+
+    #[test]
+    fn a_shared_report_is_told_from_a_run() {
+        assert!(is_shared("/r/abc"));
+        assert!(!is_shared("/runs/abc/report") && !is_shared("/"));
+    }
 
     #[test]
     fn a_run_belongs_under_runs() {

@@ -4,8 +4,14 @@ mod home;
 mod hosts;
 mod new_plan;
 mod not_found;
+mod report;
+mod run;
+mod shared;
 
 pub use home::HomePage;
 pub use hosts::HostsPage;
 pub use new_plan::NewPlanPage;
 pub use not_found::NotFoundPage;
+pub use report::ReportPage;
+pub use run::RunPage;
+pub use shared::SharedReportPage;

@@ -1,0 +1,24 @@
+//! A report, drawn from its frozen model alone: the same for its owner and by link.
+
+mod columns;
+mod facts;
+mod tables;
+mod winner;
+
+use leptos::prelude::*;
+use podium_domain::report::Report;
+
+/// Everything of a report, the answer first.
+pub fn report_body(report: &Report) -> AnyView {
+    view! {
+        {winner::answers(report)}
+        {tables::comparisons(report)}
+        {tables::best_by_framework(report)}
+        {tables::other_modes(report)}
+        {tables::not_selected(report)}
+        {facts::caveats(report)}
+        {facts::handoffs(report)}
+        {facts::conditions(report)}
+    }
+    .into_any()
+}

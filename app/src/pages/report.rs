@@ -1,0 +1,143 @@
+//! `/runs/{id}/report`: the answer of a run.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use podium_service::{ReportView, ShareView};
+
+use crate::components::{Crumbs, EmptyState, Moment, RunTab, RunTabs, loaded, report_body};
+use crate::context::{caller, id, service};
+use crate::islands::ShareForm;
+use crate::posted::FreshLink;
+
+/// The report with downloads and links.
+#[component]
+pub fn ReportPage() -> impl IntoView {
+    let run = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let fresh = use_context::<FreshLink>();
+    loaded(async move {
+        let (service, caller) = (service()?, caller()?);
+        let run_id = id(&run, "this run")?;
+        Ok(match service.run_report(caller, run_id).await? {
+            Some(report) => page(&report, fresh).into_any(),
+            None => {
+                let run = service.run(caller, run_id).await?;
+                view! {
+                    <Title text=format!("Report of {}", run.item.title) />
+                    <Crumbs href="/" name="Runs" />
+                    <h1>{run.item.title}</h1>
+                    <EmptyState title="No report yet">
+                        <p>"The report is made when every candidate was tried."</p>
+                        <p>
+                            <a class="button button-primary" href=format!("/runs/{run_id}")>
+                                "See the run"
+                            </a>
+                        </p>
+                    </EmptyState>
+                }
+                .into_any()
+            }
+        })
+    })
+}
+
+fn page(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> {
+    let title = view.report.title.clone();
+    let run = view.run_id.to_string();
+    view! {
+        <Title text=format!("Report of {title}") />
+        <Crumbs href="/" name="Runs" />
+        <h1>{title}</h1>
+        <RunTabs run=run.clone() open=RunTab::Report has_report=true />
+        <p class="muted">
+            "Report made "
+            <Moment at=view.created_at />
+        </p>
+        {report_body(&view.report)}
+        <section id="downloads">
+            <h2>"Take it with you"</h2>
+            <p class="button-row">
+                {[("md", "Markdown"), ("html", "HTML, one file"), ("csv", "CSV of all rows"), ("json", "JSON")]
+                    .map(|(extension, name)| {
+                        view! {
+                            <a class="button" href=format!("/runs/{run}/report.{extension}") download>
+                                {name}
+                            </a>
+                        }
+                    })
+                    .collect_view()}
+            </p>
+        </section>
+        {shares(view, fresh)}
+    }
+}
+
+/// Links to the report: a new one, and those there are.
+fn shares(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> {
+    let run = view.run_id.to_string();
+    let lines = view.shares.iter().map(|share| share_line(share, &run)).collect_view();
+    let table = (!view.shares.is_empty()).then(|| {
+        view! {
+            <div class="table-scroll">
+                <table>
+                    <caption>"Links to this report"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Made"</th>
+                            <th scope="col">"Shows"</th>
+                            <th scope="col">"State"</th>
+                            <th scope="col">
+                                <span class="visually-hidden">"Revoke"</span>
+                            </th>
+                        </tr>
+                    </thead>
+                    <tbody>{lines}</tbody>
+                </table>
+            </div>
+        }
+    });
+    view! {
+        <section id="share">
+            <h2>"Share"</h2>
+            <p>
+                "Whoever has the link reads this report, without an account. Host names, file paths and logs are left out unless you include them."
+            </p>
+            <ShareForm
+                report_id=view.id.to_string()
+                run_id=run.clone()
+                made=fresh.map(|FreshLink(link)| link)
+            />
+            {table}
+        </section>
+    }
+}
+
+fn share_line(share: &ShareView, run: &str) -> impl IntoView + use<> {
+    let (look, is_open) = match (share.revoked_at, share.expires_at) {
+        (Some(_), _) => ("revoked", false),
+        (None, Some(at)) if at <= time::OffsetDateTime::now_utc() => ("expired", false),
+        (None, _) => ("open", true),
+    };
+    let revoke = is_open.then(|| {
+        view! {
+            <form method="post" action=format!("/shares/{}/revoke", share.id)>
+                <input type="hidden" name="run" value=run.to_owned() />
+                <button class="button button-small button-danger" type="submit">
+                    "Revoke"
+                </button>
+            </form>
+        }
+    });
+    view! {
+        <tr data-share=share.id.to_string() data-state=look>
+            <td>
+                <Moment at=share.created_at />
+            </td>
+            <td>{if share.include_private { "everything" } else { "no hosts, paths or logs" }}</td>
+            <td>
+                <span class=if is_open { "status status-ok" } else { "status" }>{look}</span>
+            </td>
+            <td>{revoke}</td>
+        </tr>
+    }
+}

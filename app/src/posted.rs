@@ -1,0 +1,21 @@
+//! What a posted form leaves for the page that answers it, in context.
+
+use crate::dto::NewLink;
+use crate::error::AppError;
+
+/// A plan that could not be started. The editor's page shows it again, with what is wrong.
+#[derive(Clone, Debug)]
+pub struct RejectedPlan {
+    /// The text as it was sent.
+    pub yaml: String,
+    /// Where it came from; see the editor's `source`.
+    pub source: String,
+    /// The host that was chosen.
+    pub host: Option<String>,
+    /// Why.
+    pub error: AppError,
+}
+
+/// A link that was just made. The report's page shows it this once.
+#[derive(Clone, Debug)]
+pub struct FreshLink(pub NewLink);
