@@ -16,6 +16,9 @@ use crate::engine::{EngineConfig, Gpu, MemoryRule, Model, NumberFormat};
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_STARTUP_S: f64 = 3.0;
 const DEFAULT_GPU_COUNT: u32 = 8;
+/// The longest sequence that any simulated model takes. Real models of one size differ, and the simulator does not know
+/// which of them a name means.
+const LONGEST_SEQUENCE: u32 = 1 << 20;
 /// Attention heads that a tensor-parallel split has to divide.
 const ATTENTION_HEADS: u32 = 64;
 
@@ -299,10 +302,9 @@ fn check(framework: Framework, engine: &EngineConfig, gpu_count: u32) -> Result<
             engine.tensor_parallel
         ));
     }
-    let longest = engine.model.spec().max_seq_tokens;
-    if framework != Framework::LlamaCpp && engine.max_seq_tokens > longest {
+    if framework != Framework::LlamaCpp && engine.max_seq_tokens > LONGEST_SEQUENCE {
         return refuse(format!(
-            "ValueError: User-specified max_model_len ({}) is greater than the derived max_model_len (max_position_embeddings={longest} in model's config.json).",
+            "ValueError: User-specified max_model_len ({}) is greater than the derived max_model_len (max_position_embeddings={LONGEST_SEQUENCE} in model's config.json).",
             engine.max_seq_tokens
         ));
     }

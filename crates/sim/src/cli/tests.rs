@@ -109,7 +109,7 @@ fn mistakes_are_worded_as_the_real_parsers_word_them() {
         (Framework::Vllm, "m --sim-fault explode", 2, "invalid choice: 'explode'"),
         (Framework::Vllm, "m -tp 16", 1, "World size (16)"),
         (Framework::Vllm, "m -tp 3", 1, "must be divisible by tensor parallel size (3)"),
-        (Framework::Vllm, "m --max-model-len 900000", 1, "User-specified max_model_len (900000)"),
+        (Framework::Vllm, "m --max-model-len 2000000", 1, "User-specified max_model_len (2000000)"),
         (Framework::Vllm, "m --max-num-batched-tokens 64", 1, "must be greater than or equal to max_num_seqs"),
         (Framework::TensorrtLlm, "m --backend tensorrt", 1, "only --backend pytorch"),
     ];

@@ -162,7 +162,7 @@ pub struct ModelSpec {
     pub head_dim: f64,
     /// Size of the vocabulary.
     pub vocabulary: f64,
-    /// The longest sequence in tokens.
+    /// The longest sequence in tokens where no flag says otherwise.
     pub max_seq_tokens: u32,
 }
 
