@@ -5,7 +5,7 @@
 
 mod author;
 mod caller;
-//pub mod charts;
+pub mod charts;
 mod error;
 mod events;
 mod hosts;
