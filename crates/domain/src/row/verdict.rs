@@ -35,13 +35,17 @@ impl ResultRow {
         self.podium.as_ref().and_then(|podium| podium.p50_user_ttft_ms).filter(|_| open_loop)
     }
 
+    /// The median TTFT that the SLA reads, ms: the user's in open loops, where the row has it.
+    pub fn sla_ttft_ms(&self) -> Option<f64> {
+        self.gating_user_ttft_ms().or(self.metrics.p50_ttft_ms)
+    }
+
     /// Checks every limit of the row against its figures.
     ///
     /// In open loops the TTFT limit reads the user's TTFT where the row has it.
     pub fn sla_checks(&self) -> Vec<SlaCheck> {
-        let ttft_ms = self.gating_user_ttft_ms().or(self.metrics.p50_ttft_ms);
         let limits = [
-            (self.sla.max_p50_ttft_ms, ttft_ms),
+            (self.sla.max_p50_ttft_ms, self.sla_ttft_ms()),
             (self.sla.max_p50_tpot_ms, self.metrics.p50_tpot_ms),
             (self.sla.max_p50_e2e_ms, self.metrics.p50_e2e_ms),
             (self.sla.min_success_rate, self.metrics.success_rate),

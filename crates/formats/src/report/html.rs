@@ -16,8 +16,16 @@ pub struct Figure {
     pub svg: String,
 }
 
+impl AsRef<Figure> for Figure {
+    fn as_ref(&self) -> &Figure {
+        self
+    }
+}
+
 /// Writes `report` as a self-contained page: no script, no network, readable in light and dark and on paper.
-pub fn html(report: &Report, figures: &[Figure]) -> String {
+/// `figures` are shown in their order, behind the answers.
+pub fn html(report: &Report, figures: &[impl AsRef<Figure>]) -> String {
+    let figures: Vec<&Figure> = figures.iter().map(AsRef::as_ref).collect();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -30,14 +38,14 @@ pub fn html(report: &Report, figures: &[Figure]) -> String {
                 style { (PreEscaped(include_str!("html.css"))) }
             }
             body {
-                main { @for block in document(report) { (render(&block, figures)) } }
+                main { @for block in document(report) { (render(&block, &figures)) } }
             }
         }
     };
     page.into_string()
 }
 
-fn render(block: &Block, figures: &[Figure]) -> Markup {
+fn render(block: &Block, figures: &[&Figure]) -> Markup {
     html! {
         @match block {
             Block::Title(text) => h1 { (text) },
