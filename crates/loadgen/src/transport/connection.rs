@@ -5,6 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     driver: Pin<Box<Driver>>,
     /// Whether hyper has ended the connection; it must not be polled again.
     ended: bool,
+    /// When its last answer ended; `None` before its first request.
+    used_at: Option<Instant>,
     stamps: Rc<ReadStamps>,
 }
 
@@ -36,6 +39,8 @@ pub(crate) struct Connection {
 pub(crate) enum SendError {
     /// Nothing of the request was sent: the connection was already closed.
     NotSent,
+    /// The server closed the connection without a byte of an answer.
+    Closed,
     /// Something else.
     Http(hyper::Error),
 }
@@ -48,12 +53,22 @@ impl Connection {
         let stamps = Rc::new(ReadStamps::default());
         let stream = StampedStream::new(stream, Rc::clone(&stamps), scratch.clone());
         let (sender, driver) = http1::handshake(stream).await.map_err(io::Error::other)?;
-        Ok(Connection { sender, driver: Box::pin(driver), ended: false, stamps })
+        Ok(Connection { sender, driver: Box::pin(driver), ended: false, used_at: None, stamps })
     }
 
     /// When the socket was read.
     pub fn stamps(&self) -> &Rc<ReadStamps> {
         &self.stamps
+    }
+
+    /// How long the connection was kept since its last answer; `None` before its first request.
+    pub fn kept_for(&self) -> Option<Duration> {
+        self.used_at.map(|used_at| used_at.elapsed())
+    }
+
+    /// Notes that an answer was read to its end.
+    pub fn set_used(&mut self) {
+        self.used_at = Some(Instant::now());
     }
 
     /// Whether a request can be sent now. Notices that the server closed the connection while it was kept.
@@ -72,8 +87,15 @@ impl Connection {
         })
         .await
         .map_err(|mut error| {
-            let not_sent = error.take_message().is_some();
-            if not_sent { SendError::NotSent } else { SendError::Http(error.into_error()) }
+            if error.take_message().is_some() {
+                return SendError::NotSent;
+            }
+            let error = error.into_error();
+            if self.stamps.first().is_none() && is_closed_by_peer(&error) {
+                SendError::Closed
+            } else {
+                SendError::Http(error)
+            }
         })
     }
 
@@ -115,4 +137,14 @@ fn drive(driver: &mut Pin<Box<Driver>>, ended: &mut bool, cx: &mut Context<'_>) 
     if !*ended && driver.as_mut().poll(cx).is_ready() {
         *ended = true;
     }
+}
+
+/// Whether the server ended the connection, in any of the ways that the system tells it.
+fn is_closed_by_peer(error: &hyper::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_incomplete_message()
+        || cause.is_some_and(|cause| {
+            matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+        })
 }
