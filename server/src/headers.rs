@@ -20,8 +20,9 @@ pub(crate) async fn secure(request: Request, next: Next) -> Response {
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(CLOSED_POLICY);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // `no-referrer` would make browsers send `Origin: null` with forms, which the guard refuses.
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // `no-referrer` would make browsers send `Origin: null` with forms, which the guard refuses. A page without forms
+    // whose address is a secret sets it all the same.
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

@@ -1,14 +1,13 @@
 //! The table of everything the server answers.
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::middleware;
-use leptos::config::LeptosOptions;
-use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
-use podium_app::{App, SiteRoot, shell};
+use podium_app::App;
+use podium_service::Service;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
@@ -16,43 +15,23 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::guard::{AllowedHosts, refuse_foreign};
 use crate::headers::secure;
+use crate::routes::{mount, table::authorize};
 use crate::site::Site;
-
-/// What handlers share.
-#[derive(Clone, Debug)]
-struct AppState {
-    leptos_options: LeptosOptions,
-    site_root: SiteRoot,
-}
-
-impl FromRef<AppState> for LeptosOptions {
-    fn from_ref(state: &AppState) -> Self {
-        state.leptos_options.clone()
-    }
-}
-
-impl AppState {
-    /// What pages and server functions find in their context, made anew for each request.
-    fn provide(&self) {
-        provide_context(self.site_root.clone());
-    }
-}
+use crate::state::AppState;
 
 /// Every route with its middleware. The guard stands before all of them, so that nothing runs for a foreign request;
-/// only the headers stand before it, so that a refusal carries them as well.
-pub(crate) fn router(site: &Site, allowed: AllowedHosts) -> Router {
-    let state = AppState { leptos_options: site.leptos_options(), site_root: SiteRoot(site.root_path()) };
+/// only the headers stand before it, so that a refusal carries them as well. Streams end when `closing` is cancelled.
+pub(crate) fn router(site: &Site, allowed: AllowedHosts, service: Service, closing: CancellationToken) -> Router {
+    let state = AppState::new(site, service, closing);
     let context = {
         let state = state.clone();
         move || state.provide()
     };
-    let document = {
-        let options = state.leptos_options.clone();
-        move || shell(options.clone())
-    };
+    let document = state.document();
 
-    Router::new()
+    mount(Router::new())
         .leptos_routes_with_context(&state, generate_route_list(App), context.clone(), document.clone())
+        .route_layer(middleware::from_fn(authorize))
         // Every other address renders the app as well: its router shows the page that says so, with status 404.
         .fallback(render_app_async_with_context(context, document))
         .with_state(state)
@@ -84,14 +63,16 @@ mod tests {
     use axum::http::{Request, StatusCode};
     use axum::response::Response;
     use http_body_util::BodyExt as _;
+    use podium_launcher::Host;
+    use podium_store::testing::TestDatabase;
     use tower::ServiceExt as _;
 
     use super::*;
 
     const OWN: &str = "127.0.0.1:8080";
 
-    /// A router over a site of three tiny files, and the folder that holds them.
-    fn fixture() -> (Router, tempfile::TempDir) {
+    /// A router over a site of three tiny files and an empty database, and the folder that holds them.
+    async fn fixture() -> (Router, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(dir.path().join("pkg")).expect("writable");
         for name in ["podium.js", "podium_bg.wasm", "podium.css"] {
@@ -99,7 +80,10 @@ mod tests {
         }
         std::fs::write(dir.path().join("digest"), "0123abcd").expect("writable");
         let site = Site::find(Some(dir.path())).expect("a complete site");
-        (router(&site, AllowedHosts::loopback(8080)), dir)
+        let store = TestDatabase::create().await.store;
+        let host = Host::local(dir.path()).expect("this machine");
+        let service = Service::new(store, host, dir.path());
+        (router(&site, AllowedHosts::loopback(8080), service, CancellationToken::new()), dir)
     }
 
     async fn get(router: &Router, path: &str) -> Response {
@@ -114,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_script_of_a_page_bears_the_nonce_of_its_policy() {
-        let (router, _dir) = fixture();
+        let (router, _dir) = fixture().await;
         let response = get(&router, "/").await;
         assert_eq!(response.status(), StatusCode::OK);
         let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned();
@@ -129,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_pages_never_share_a_nonce() {
-        let (router, _dir) = fixture();
+        let (router, _dir) = fixture().await;
         let first = get(&router, "/").await.headers()[CONTENT_SECURITY_POLICY].clone();
         let second = get(&router, "/").await.headers()[CONTENT_SECURITY_POLICY].clone();
         assert_ne!(first, second);
@@ -137,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_address_is_a_page_with_status_404() {
-        let (router, _dir) = fixture();
+        let (router, _dir) = fixture().await;
         let response = get(&router, "/no/such/page").await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert!(text(response).await.contains("Page not found"));
@@ -145,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn built_files_are_kept_for_ever_and_missing_ones_are_not() {
-        let (router, _dir) = fixture();
+        let (router, _dir) = fixture().await;
         let response = get(&router, "/assets/0123abcd/pkg/podium_bg.wasm").await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/wasm");
@@ -159,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_outside_the_site_folder_is_served() {
-        let (router, dir) = fixture();
+        let (router, dir) = fixture().await;
         let outside = dir.path().with_extension("secret");
         std::fs::write(&outside, "secret").expect("writable");
         let name = outside.file_name().and_then(|name| name.to_str()).expect("a name");
@@ -171,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn pages_are_compressed_where_the_browser_takes_it() {
-        let (router, _dir) = fixture();
+        let (router, _dir) = fixture().await;
         let request = Request::get("/").header(HOST, OWN).header("accept-encoding", "gzip");
         let response = router.oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
         assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
@@ -179,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_foreign_change_to_a_server_function_is_refused_in_its_own_terms() {
-        let (router, _dir) = fixture();
+        let (router, _dir) = fixture().await;
         let request = Request::post("/api/anything").header(HOST, OWN).header(ORIGIN, "http://evil.example");
         let response = router.oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
         assert_eq!(response.status(), StatusCode::FORBIDDEN);

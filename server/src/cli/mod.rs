@@ -1,12 +1,35 @@
 //! The command line.
 
+mod candidates;
+mod compare;
+mod load;
+mod plans;
+mod run;
 mod serve;
+mod sim;
+mod validate;
+mod worker;
 
-use clap::{Parser, Subcommand};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use podium_launcher::Host;
+use podium_service::{Service, WorkerOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::database::{Database, data_dir};
 
 /// Finds the serving framework and the flags to deploy for one model, one GPU budget and one latency target.
 #[derive(Debug, Parser)]
 #[command(name = "podium", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  podium serve                              the dashboard, on http://127.0.0.1:8080
+  podium run configs/demo-simulated.yaml    one plan, from start to report
+  podium validate plan.yaml                 every mistake of a plan at once
+
+Each command has examples of its own: podium <command> --help")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -15,6 +38,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Worker(worker::WorkerArgs),
+    Run(run::RunArgs),
+    Validate(validate::ValidateArgs),
+    Candidates(candidates::CandidatesArgs),
+    Compare(compare::CompareArgs),
+    Load(load::LoadArgs),
+    Sim(sim::SimArgs),
 }
 
 impl Cli {
@@ -22,9 +52,84 @@ impl Cli {
     ///
     /// # Errors
     /// With a sentence for the user: what happened, where, what to do.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
+            Command::Worker(args) => worker::run(args).await,
+            Command::Run(args) => run::run(args).await,
+            Command::Validate(args) => validate::run(&args),
+            Command::Candidates(args) => candidates::run(&args),
+            Command::Compare(args) => compare::run(&args),
+            Command::Load(args) => load::run(args).await,
+            Command::Sim(args) => Ok(sim::run(args).await),
         }
+    }
+}
+
+/// Where podium keeps its things.
+#[derive(Debug, Args)]
+struct DataArgs {
+    /// The folder for podium's data, its own database included
+    /// [default: /var/lib/podium for root, else ~/.local/share/podium]
+    #[arg(long, env = "PODIUM_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+
+    /// A PostgreSQL server to use instead of podium's own
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+/// An open database with the use cases over it.
+struct Opened {
+    database: Database,
+    service: Service,
+}
+
+impl DataArgs {
+    async fn open(&self) -> anyhow::Result<Opened> {
+        let data_dir = data_dir(self.data_dir.clone())?;
+        let database = Database::open(self.database_url.as_deref(), &data_dir).await?;
+        let service = Service::new(database.store().clone(), Host::local(&data_dir)?, data_dir);
+        Ok(Opened { database, service })
+    }
+}
+
+/// The load process: `PODIUM_AGENT`, else `podium-agent` beside this program.
+fn worker_options() -> std::io::Result<WorkerOptions> {
+    let agent = match std::env::var_os("PODIUM_AGENT") {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe()?.with_file_name("podium-agent"),
+    };
+    Ok(WorkerOptions::new(agent))
+}
+
+/// Writes a command's result. A reader that closes the pipe early (`| head`) has what it wanted.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a person watches standard error.
+fn at_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Cancels on the first Ctrl-C or TERM.
+async fn cancel_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("stopping");
+            stop.cancel();
+        }
+        Err(error) => tracing::warn!(%error, "cannot listen for TERM; stop podium with KILL"),
     }
 }

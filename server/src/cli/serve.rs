@@ -1,21 +1,24 @@
 //! `podium serve`
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
+use podium_service::Worker;
 use tokio_util::sync::CancellationToken;
 
+use super::{DataArgs, Opened, cancel_on_signal, print, worker_options};
 use crate::settings::Settings;
 use crate::startup::Application;
 
-/// Serve the dashboard
+/// Serve the dashboard and carry out the runs that are started in it
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   podium serve
-  podium serve --listen 127.0.0.1:9000")]
-pub struct ServeArgs {
+  podium serve --listen 127.0.0.1:9000 --data-dir ./data
+  DATABASE_URL=postgres://podium@db/podium podium serve --no-worker")]
+pub(super) struct ServeArgs {
     /// Where to listen; loopback addresses only, port 0 takes a free one
     #[arg(long, env = "PODIUM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -23,36 +26,41 @@ pub struct ServeArgs {
     /// The folder with the built site [default: `site` beside this program]
     #[arg(long, env = "PODIUM_SITE_DIR", value_name = "FOLDER")]
     site_dir: Option<PathBuf>,
+
+    /// Only serve; `podium worker` carries out the runs
+    #[arg(long)]
+    no_worker: bool,
+
+    #[command(flatten)]
+    data: DataArgs,
 }
 
-pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let settings = Settings { listen: args.listen, site_dir: args.site_dir };
+    settings.check()?;
+    let Opened { database, service } = args.data.open().await?;
     let stop = CancellationToken::new();
-    let application = Application::build(&Settings { listen: args.listen, site_dir: args.site_dir }).await?;
-
-    // On its own line and flushed: whoever asked for port 0 reads it from a pipe.
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "listening on http://{}", application.address())?;
-    stdout.flush()?;
-    drop(stdout);
-
     tokio::spawn(cancel_on_signal(stop.clone()));
-    application.run_until_stopped(stop).await?;
-    Ok(())
-}
-
-/// Cancels on the first Ctrl-C or TERM.
-async fn cancel_on_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            tracing::info!("stopping");
-            stop.cancel();
+    let served = async {
+        let application = Application::build(&settings, service.clone()).await?;
+        let worker = if args.no_worker {
+            None
+        } else {
+            let worker = Worker::new(service, worker_options()?);
+            let stop = stop.clone();
+            Some(tokio::spawn(async move { worker.run_until_stopped(stop).await }))
+        };
+        // On its own line and flushed: whoever asked for port 0 reads it from a pipe.
+        print(&format!("listening on http://{}\n", application.address()))?;
+        let served = application.run_until_stopped(stop.clone()).await;
+        stop.cancel();
+        if let Some(worker) = worker {
+            worker.await?;
         }
-        Err(error) => tracing::warn!(%error, "cannot listen for TERM; stop podium with KILL"),
+        anyhow::Ok(served?)
     }
+    .await;
+    database.close().await?;
+    served?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,48 @@
+//! Reading plan files for commands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use podium_domain::plan::Plan;
+use podium_formats::plan::{self, Problem};
+
+/// A plan's text.
+pub(super) fn text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read the plan {}", path.display()))
+}
+
+/// A plan that has no problems, or all of its problems as lines on standard error.
+pub(super) fn read(path: &Path) -> anyhow::Result<Option<Plan>> {
+    let reading = plan::read(&text(path)?);
+    for problem in &reading.problems {
+        eprintln!("{}", line(path, problem));
+    }
+    Ok(reading.plan)
+}
+
+/// `file:line: path: message`
+pub(super) fn line(file: &Path, problem: &Problem) -> String {
+    let place = problem.line.map_or_else(|| file.display().to_string(), |line| format!("{}:{line}", file.display()));
+    match problem.path.as_str() {
+        "" => format!("{place}: {}", problem.message),
+        path => format!("{place}: {path}: {}", problem.message),
+    }
+}
+
+/// The files named, and every `.yaml` and `.yml` file directly inside the folders named, in name order.
+pub(super) fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+        let mut inside = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        inside.retain(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
+}

@@ -1,0 +1,74 @@
+//! `podium validate`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use podium_formats::{help, plan};
+use serde_json::json;
+
+use super::{plans, print};
+
+/// Check plan files: every mistake at once, each with its place
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  podium validate plan.yaml
+  podium validate configs/ --json
+  podium validate plan.yaml --help-dir ./help    flags are checked against captured --help texts
+
+Exit code 1 when any file has a problem.")]
+pub(super) struct ValidateArgs {
+    /// Plan files, or folders of them
+    #[arg(required = true, value_name = "FILE OR FOLDER")]
+    files: Vec<PathBuf>,
+
+    /// A folder of captured --help texts of the frameworks
+    #[arg(long, value_name = "FOLDER")]
+    help_dir: Option<PathBuf>,
+
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
+    let help = match &args.help_dir {
+        Some(dir) => Some(help::folder(dir).with_context(|| format!("cannot read the help texts in {}", dir.display()))?),
+        None => None,
+    };
+    let mut failed = false;
+    let mut entries = Vec::new();
+    let mut text = String::new();
+    for file in plans::files(&args.files)? {
+        let reading = plan::read_with_help(&plans::text(&file)?, help.as_ref());
+        failed |= reading.plan.is_none();
+        if args.json {
+            entries.push(json!({
+                "file": file,
+                "valid": reading.plan.is_some(),
+                "problems": reading.problems,
+                "warnings": reading.warnings,
+                "filled": reading.filled,
+            }));
+            continue;
+        }
+        for problem in &reading.problems {
+            text.push_str(&format!("{}\n", plans::line(&file, problem)));
+        }
+        for warning in &reading.warnings {
+            text.push_str(&format!("warning: {}\n", plans::line(&file, warning)));
+        }
+        for filled in &reading.filled {
+            text.push_str(&format!("filled in: {}: {}: {}\n", file.display(), filled.path, filled.value));
+        }
+        if reading.plan.is_some() {
+            text.push_str(&format!("{}: valid\n", file.display()));
+        }
+    }
+    if args.json {
+        text = format!("{}\n", serde_json::to_string_pretty(&entries)?);
+    }
+    print(&text)?;
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

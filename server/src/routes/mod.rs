@@ -1,0 +1,67 @@
+//! What the server answers besides pages and server functions: posted forms, event streams, downloads.
+//!
+//! Each handler parses, calls the service once and maps the outcome.
+
+mod failure;
+mod hosts;
+mod logs;
+mod plans;
+mod reports;
+mod runs;
+mod shares;
+pub(crate) mod table;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::state::AppState;
+
+/// A route of ours: its method, its path and what answers.
+pub(crate) struct OwnRoute {
+    /// `GET` or `POST`.
+    pub(crate) method: &'static str,
+    /// The path, with `{name}` for parameters.
+    pub(crate) path: &'static str,
+    handler: MethodRouter<AppState>,
+}
+
+fn on_get<H, T>(path: &'static str, handler: H) -> OwnRoute
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    OwnRoute { method: "GET", path, handler: get(handler) }
+}
+
+fn on_post<H, T>(path: &'static str, handler: H) -> OwnRoute
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    OwnRoute { method: "POST", path, handler: post(handler) }
+}
+
+/// Every route that is not a page or a server function.
+pub(crate) fn own() -> Vec<OwnRoute> {
+    vec![
+        on_post("/plans/start", plans::start),
+        on_post("/runs/{id}/cancel", runs::cancel),
+        on_get("/runs/{id}/events", runs::events),
+        on_get("/runs/{id}/report.md", reports::markdown),
+        on_get("/runs/{id}/report.csv", reports::csv),
+        on_get("/runs/{id}/report.json", reports::json),
+        on_get("/runs/{id}/report.html", reports::html),
+        on_post("/runs/{id}/report", shares::create),
+        on_post("/shares/{id}/revoke", shares::revoke),
+        on_post("/hosts/{id}/check", hosts::check),
+        on_get("/launches/{id}/log", logs::whole),
+    ]
+}
+
+/// Adds every route of [`own`].
+pub(crate) fn mount(router: Router<AppState>) -> Router<AppState> {
+    own().into_iter().fold(router, |router, route| {
+        debug_assert!(table::has(route.method, route.path), "{} {} is not in the table", route.method, route.path);
+        router.route(route.path, route.handler)
+    })
+}
