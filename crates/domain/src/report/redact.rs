@@ -1,6 +1,6 @@
 //! What a shared report leaves out: hosts' names, artifacts and local paths.
 
-use std::borrow::Cow;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ const HOST: &str = "<host>";
 /// Keys whose value is a command line.
 const COMMANDS: [&str; 3] = ["server_command", "benchmark_command", "launch_command"];
 
+/// Keys whose value can be a path as a whole, blanks included.
+const PLACES: [&str; 3] = ["model", "tokenizer", "dataset_path"];
+
 impl Report {
     /// The report for people outside: without host, artifacts and logs, and with local paths and the host's name
     /// replaced in every text. It is for sharers who do not include them.
@@ -26,18 +29,24 @@ impl Report {
         // Every text is looked at, wherever it stands, so that a new field cannot be forgotten here.
         let host = self.hardware.host.as_ref().map(|host| host.name.as_str()).filter(|name| !name.is_empty());
         let mut value = serde_json::to_value(self)?;
-        redact_value(&mut value, host, false);
+        redact_value(&mut value, host, "");
         serde_json::from_value(value)
     }
 }
 
-fn redact_value(value: &mut Value, host: Option<&str>, is_command: bool) {
+fn redact_value(value: &mut Value, host: Option<&str>, key: &str) {
     match value {
         Value::String(text) => {
-            let redacted = if is_command { redact_command(text) } else { redact_text(text) };
+            let redacted = if COMMANDS.contains(&key) {
+                redact_command(text)
+            } else if PLACES.contains(&key) && starts_path(text) {
+                PATH.to_owned()
+            } else {
+                redact_text(text)
+            };
             *text = replace_host(redacted, host);
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| redact_value(item, host, is_command)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact_value(item, host, key)),
         Value::Object(map) => {
             for key in ["artifacts", "host", "log", "server_log"] {
                 map.shift_remove(key);
@@ -45,7 +54,7 @@ fn redact_value(value: &mut Value, host: Option<&str>, is_command: bool) {
             for (key, item) in map.iter_mut() {
                 // The request path looks like a local one.
                 if key != "endpoint" {
-                    redact_value(item, host, COMMANDS.contains(&key.as_str()));
+                    redact_value(item, host, key);
                 }
             }
         }
@@ -122,24 +131,33 @@ fn quote(word: &str) -> String {
 
 /// Whether a shell takes `word` as it is, apart from the placeholder.
 fn is_plain(word: &str) -> bool {
-    !word.is_empty() && word.replace(PATH, "").chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c))
+    !word.is_empty()
+        && word
+            .replace(PATH, "")
+            .replace(HOST, "")
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c))
 }
 
-/// One word: a path as a whole, behind a flag's `=`, or inside a value.
-fn redact_word(word: &str) -> Cow<'_, str> {
-    let value_at = word.find('=').map_or(0, |at| at + 1);
-    for start in [0, value_at] {
-        let value = &word[start..];
-        if starts_path(value) && !is_request_path(value) && !value.contains(char::is_whitespace) {
-            return Cow::Owned(format!("{}{PATH}", &word[..start]));
+/// One word: a path or an address as a whole, behind a flag's `=` or a short flag, or inside a value.
+fn redact_word(word: &str) -> String {
+    let after_equals = word.find('=').map_or(0, |at| at + 1);
+    let after_short_flag = match word.as_bytes() {
+        [b'-', letter, ..] if letter.is_ascii_alphabetic() => 2,
+        _ => 0,
+    };
+    for start in [0, after_equals, after_short_flag] {
+        let (flag, value) = word.split_at(start);
+        if value.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback() && !address.is_unspecified()) {
+            return format!("{flag}{HOST}");
+        }
+        // Blanks can be part of a path; a script has several commands.
+        let is_script = ["; ", " && ", " || ", " | "].iter().any(|between| value.contains(between));
+        if starts_path(value) && !is_request_path(value) && !is_script {
+            return format!("{flag}{PATH}");
         }
     }
-    // A path with blanks is one word only because it was quoted.
-    let value = &word[value_at..];
-    if starts_path(value) && !is_request_path(value) && !value.contains("; ") && !value.contains(" && ") {
-        return Cow::Owned(format!("{}{PATH}", &word[..value_at]));
-    }
-    Cow::Owned(redact_text(word))
+    redact_text(word)
 }
 
 /// Replaces paths inside running text: at its start and after blanks, quotes, brackets and separators.
@@ -194,6 +212,8 @@ fn is_request_path(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -213,11 +233,28 @@ mod tests {
             ("s --lora a=/x/y,b=/z", "s --lora a=<path>"),
             ("A='b c' x '--y=d e' '' 'it'\\''s'", r#"A='b c' x --y='d e' '' "it's""#),
             ("docker run -v /data:/data img", "docker run -v <path> img"),
+            ("cc -I/home/u/include -L ~/lib", "cc -I<path> -L <path>"),
+            ("s --host 10.1.2.3 --peer=192.168.0.9 --host 0.0.0.0", "s --host <host> --peer=<host> --host 0.0.0.0"),
+            ("python '/a b/c d.py' x", "python <path> x"),
         ];
         for (command, expected) in cases {
             assert_eq!(redact_command(command), expected, "{command}");
         }
         assert_eq!(redact_command("s --m '/a/b"), "s --m '<path>", "an unclosed quote");
+    }
+
+    proptest! {
+        /// Wherever a path stands in a command line, what is behind its first folder never gets through.
+        #[test]
+        fn no_word_lets_a_path_through(
+            before in "([a-z]{0,3}[ =:,\"'\\[{(@|;]{1,2})?",
+            root in prop::sample::select(vec!["/home/", "~/", "../", "./", "file:///", "/srv/models/"]),
+            after in "[ \",'}\\])]{0,2}[a-z]{0,3}",
+        ) {
+            let word = format!("{before}{root}secret{after}");
+            let redacted = redact_command(&shell_join(&["serve".to_owned(), word.clone()]));
+            prop_assert!(!redacted.contains("secret"), "{} became {}", word, redacted);
+        }
     }
 
     #[test]

@@ -147,10 +147,11 @@ fn a_shared_report_holds_no_paths_hosts_or_artifacts() {
     let mut report = build(rows());
     report.hardware.host = Some(HostFacts { name: "gpu-box".into(), facts: vec![("CPU".into(), "x".into())] });
     report.rows[0].failure_reason = Some("gpu-box: cannot open /srv/m".into());
+    report.workload.model = Some("/srv/my models/x".into());
     report.rows[0].extra.insert("note".into(), json!({"deep": ["see /home/u/x"]}));
     let redacted = report.redacted().unwrap();
     let text = serde_json::to_string(&redacted).unwrap();
-    for secret in ["gpu-box", "/srv", "/opt", "/home", "/var"] {
+    for secret in ["gpu-box", "/srv", "models/x", "/opt", "/home", "/var"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     assert_eq!(redacted.rows[0].server_command.as_deref(), Some("<path> --model <path>"));
@@ -183,4 +184,59 @@ fn figures_have_three_significant_digits() {
     for (value, expected) in cases {
         assert_eq!(figure(value), expected, "{value}");
     }
+}
+
+#[test]
+fn where_tokens_matter_more_they_decide_and_the_report_says_so() {
+    let mut rows = rows();
+    rows[0].metrics.output_token_throughput = Some(300.0);
+    rows[2].metrics.output_token_throughput = Some(200.0);
+    let report = Report::build(ReportInput { rows, preference: Preference::Tokens, ..ReportInput::default() });
+    assert_eq!(report.comparison("chat").unwrap().ranked, [0, 2]);
+    assert_eq!(
+        report.answers()[0],
+        "SGLang wins chat by 50.0 % in output tokens per second over vLLM (measured once: no interval)."
+    );
+    assert!(report.caveats.contains(&Caveat::Preference(Preference::Tokens)));
+}
+
+#[test]
+fn what_is_known_around_the_rows_becomes_caveats() {
+    let untried =
+        UntriedValue { framework: crate::framework::Framework::Vllm, knob: "max_num_seqs".into(), value: json!(512) };
+    let search = FrameworkSearch {
+        framework: "vllm".into(),
+        candidates: 9,
+        untried: vec![untried],
+        ..FrameworkSearch::default()
+    };
+    let removed = Substitution {
+        framework: "vllm".into(),
+        flag: "enable_dbo".into(),
+        substitute: None,
+        reason: "vLLM 0.19.0 does not know it".into(),
+    };
+    let mut rows = rows();
+    rows[0].hardware.gpu_count = Some(8);
+    let report = Report::build(ReportInput {
+        rows,
+        searches: vec![search],
+        excluded: vec!["tokenspeed".into()],
+        substitutions: vec![removed],
+        notes: vec!["A note.".into()],
+        ..ReportInput::default()
+    });
+    let texts: Vec<_> = report.caveats.iter().map(ToString::to_string).collect();
+    for expected in [
+        "vLLM: searched values that were never tried: max_num_seqs=512.",
+        "vLLM: `enable_dbo` was removed: vLLM 0.19.0 does not know it",
+        "Left out by the user: TokenSpeed.",
+        "Not equal over the rows: GPU count (4, 8).",
+        "A note.",
+    ] {
+        assert!(texts.iter().any(|text| text == expected), "{expected} in {texts:#?}");
+    }
+    assert!(texts.iter().any(|text| text.starts_with("Synthetic workload")));
+    assert_eq!(report.hardware.gpu_count, None, "the rows differ");
+    assert!(report.has_winner(), "values beyond the limit are listed and do not withhold the winner");
 }
