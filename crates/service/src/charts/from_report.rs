@@ -8,6 +8,9 @@ use podium_domain::validity::Validity;
 use super::hues::{hue, mark};
 use super::model::{Axis, ChartModel, Form, Limit, Point, Series};
 
+/// A scatter chart shows this many rows at most; more could not be told apart.
+const MAX_ROWS: usize = 400;
+
 /// A figure of a row.
 type Measure = fn(&ResultRow) -> Option<f64>;
 
@@ -147,7 +150,11 @@ struct Scatter {
 
 fn scatter(report: &Report, scenario: &str, parts: Scatter) -> ChartModel {
     let Scatter { id, title, mut caption, x, y, x_of, y_of, limit } = parts;
-    let rows: Vec<&ResultRow> = shown(report).filter(|row| row.scenario() == scenario).collect();
+    let mut rows: Vec<&ResultRow> = shown(report).filter(|row| row.scenario() == scenario).collect();
+    if rows.len() > MAX_ROWS {
+        caption += &format!(" The best {MAX_ROWS} of {} rows are shown.", rows.len());
+        rows.truncate(MAX_ROWS);
+    }
     let of_framework = |id: &str| {
         let own = rows.iter().filter(|row| row.framework == id);
         series(id, own.filter_map(|row| Some(point(row, x_of(row)?, y_of(row)?))).collect())

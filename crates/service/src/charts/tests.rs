@@ -124,3 +124,12 @@ fn a_long_legend_takes_more_lines_and_keeps_the_points_below_it() {
     assert_eq!(charts[1].targets.len(), 9);
     assert!(charts[1].targets.iter().all(|target| target.y > 16 + 3 * 20), "{:?}", charts[1].targets);
 }
+
+#[test]
+fn a_crowd_is_cut_to_its_best_and_says_so() {
+    let rows = (0..450).map(|n| row("vllm", &format!("c{n}"), f64::from(n), 190.0, false)).collect();
+    let charts = for_report(&Report::build(ReportInput { rows, ..ReportInput::default() }));
+    assert_eq!(charts[1].targets.len(), 400);
+    assert!(charts[1].figure.caption.ends_with("The best 400 of 450 rows are shown."));
+    assert!(charts[1].targets.iter().any(|target| target.label.contains("c449")));
+}
