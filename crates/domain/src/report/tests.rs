@@ -240,3 +240,40 @@ fn what_is_known_around_the_rows_becomes_caveats() {
     assert_eq!(report.hardware.gpu_count, None, "the rows differ");
     assert!(report.has_winner(), "values beyond the limit are listed and do not withhold the winner");
 }
+
+#[test]
+fn a_plan_gives_the_order_the_limits_and_the_flow_check() {
+    let mut plan: crate::plan::Plan = serde_json::from_value(json!({
+        "source_kind": "podium",
+        "model": {"name": "org/model", "tokenizer": "org/tokenizer", "precision": null, "quantization": null},
+        "hardware": {"gpu_model": "H100", "gpu_count": 4, "multi_node": false},
+        "dataset": {"kind": "random", "path": null, "num_prompts": 80, "seed": 7, "scenarios": [
+            {"name": "sum", "input_len": 8000, "output_len": 500},
+            {"name": "chat", "input_len": 1000, "output_len": 200},
+            {"name": "never-run", "input_len": 10, "output_len": 10},
+        ]},
+        "benchmark": {"endpoint": "/v1/completions", "max_concurrency": [64], "request_rates": [8.0], "qps": null,
+                      "load_matrix": "first_cap", "extra_request_body": {}, "warmup_requests": 1,
+                      "request_timeout_s": 60.0, "startup_timeout_s": 60.0},
+        "sla": {"max_p50_ttft_ms": 500.0},
+        "search": {"tier": 2, "max_candidates_per_framework": 4},
+        "frameworks": {},
+    }))
+    .unwrap();
+    let report = Report::build(ReportInput { plan: Some(&plan), rows: rows(), ..ReportInput::default() });
+    assert_eq!(
+        report.comparisons.iter().map(|c| c.scenario.as_str()).collect::<Vec<_>>(),
+        ["sum", "chat", "never-run"]
+    );
+    assert_eq!(report.workload.loads, ["8 req/s, at most 64 in flight", "64 in flight"]);
+    assert_eq!(report.workload.scenarios[0].input, Lengths::Exact { tokens: 8000 });
+    assert_eq!(report.sla.max_p50_ttft_ms, Some(500.0));
+    assert_eq!(report.primary_mode, Some(LoadMode::Rate));
+    assert_eq!(report.answers()[2], "Nothing could be measured in never-run.");
+    assert!(report.has_winner() && report.title.starts_with("model · 4×H100"));
+
+    plan.dataset.num_prompts = 20;
+    let smoke = Report::build(ReportInput { plan: Some(&plan), rows: rows(), ..ReportInput::default() });
+    assert!(smoke.flow_check && !smoke.has_winner());
+    assert!(smoke.caveats.contains(&Caveat::FlowCheck { num_prompts: Some(20) }));
+}
