@@ -46,7 +46,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 fn invalid_text(problems: &[Problem]) -> String {
     match problems {
         [one] => one.to_string(),
-        many => format!("{} problems: {}", many.len(), many.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        many => {
+            format!("{} problems: {}", many.len(), many.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        }
     }
 }
 

@@ -76,7 +76,13 @@ impl Service {
 
 fn view(report: podium_store::Report) -> Result<ReportView> {
     let model: Report = serde_json::from_value(report.model).map_err(Error::internal)?;
-    Ok(ReportView { id: report.id, run_id: report.run_id, created_at: report.created_at, report: model, shares: vec![] })
+    Ok(ReportView {
+        id: report.id,
+        run_id: report.run_id,
+        created_at: report.created_at,
+        report: model,
+        shares: vec![],
+    })
 }
 
 fn share_view(share: &podium_store::Share) -> ShareView {

@@ -69,8 +69,7 @@ impl Service {
             Some(id) => self.store().host(id).await?,
             None => self.this_machine(caller).await?,
         };
-        let options =
-            RunOptions { excluded, skip_missing: start.skip_missing, idle_engines: start.idle_engines };
+        let options = RunOptions { excluded, skip_missing: start.skip_missing, idle_engines: start.idle_engines };
         let new = NewRun {
             plan: None,
             plan_yaml: start.yaml,
@@ -137,10 +136,8 @@ impl Service {
     /// [`Error::Conflict`] when the run has ended already.
     pub async fn cancel_run(&self, caller: Caller, id: Uuid) -> Result<()> {
         caller.require(Role::Runner)?;
-        let status = self
-            .store()
-            .request_cancel(id, |status| vec![stored(&RunEvent::Run { status, failure: None })])
-            .await?;
+        let status =
+            self.store().request_cancel(id, |status| vec![stored(&RunEvent::Run { status, failure: None })]).await?;
         if matches!(status, RunStatus::Completed | RunStatus::Failed) {
             return Err(Error::Conflict(format!("the run is {status} already")));
         }

@@ -327,4 +327,3 @@ pub struct NewShare {
     /// The secret part of `/r/<token>`.
     pub token: String,
 }
-

@@ -106,7 +106,9 @@ impl Worker {
         let claimed = self
             .service
             .store()
-            .claim_run(&self.options.name, ttl, |run| vec![stored(&RunEvent::Run { status: run.status, failure: None })])
+            .claim_run(&self.options.name, ttl, |run| {
+                vec![stored(&RunEvent::Run { status: run.status, failure: None })]
+            })
             .await?;
         let Some(claimed) = claimed else { return Ok(false) };
         let (run_id, lease) = (claimed.run.id, claimed.lease);
@@ -115,8 +117,7 @@ impl Worker {
         if claimed.run.status == RunStatus::Cancelling {
             signal.raise(StopCause::Cancelled);
         }
-        let _keeper =
-            LeaseKeeper::start(self.service.store().clone(), lease, ttl, signal.clone(), shutdown.clone());
+        let _keeper = LeaseKeeper::start(self.service.store().clone(), lease, ttl, signal.clone(), shutdown.clone());
 
         let mut task = match RunTask::begin(self, claimed, signal).await {
             Ok(Ok(task)) => task,

@@ -20,6 +20,9 @@ pub struct Lease {
     pub epoch: i64,
 }
 
+/// The key of the database's advisory lock under which runs are claimed.
+const CLAIM_LOCK: i64 = 0x706f_6469_756d;
+
 /// A run that was just claimed.
 #[derive(Debug, Clone)]
 pub struct ClaimedRun {
@@ -32,7 +35,8 @@ pub struct ClaimedRun {
 }
 
 impl Store {
-    /// Claims the oldest run that waits or whose worker's lease ran out; `None` when there is none.
+    /// Claims the oldest run that waits or whose worker's lease ran out; `None` when there is none. A host carries one
+    /// run at a time, since two would disturb each other's measurements: runs on a host with a leased run are left.
     ///
     /// A queued run becomes running; one that was to be cancelled stays so, for the new worker to clean up. `events` makes
     /// the events of the claim from the run in its new state. Two callers never get the same run.
@@ -43,6 +47,8 @@ impl Store {
         events: impl FnOnce(&Run) -> Vec<NewEvent>,
     ) -> Result<Option<ClaimedRun>> {
         let mut tx = self.pool.begin().await?;
+        // Claims happen one after the other: two at once could not see each other's host.
+        sqlx::query!("select pg_advisory_xact_lock($1) as locked", CLAIM_LOCK).fetch_one(&mut *tx).await?;
         let claimed = sqlx::query!(
             "update run set lease_owner = $1, lease_epoch = lease_epoch + 1,
                  lease_until = now() + make_interval(secs => $2),
@@ -52,6 +58,10 @@ impl Store {
                  select id from run
                  where deleted_at is null
                    and (status = 'queued' or (status in ('running', 'cancelling') and lease_until < now()))
+                   and not exists (
+                       select from run busy
+                       where busy.host_id = run.host_id and busy.id <> run.id
+                         and busy.status in ('running', 'cancelling') and busy.lease_until >= now())
                  order by created_at, id limit 1 for update skip locked)
              returning id, lease_epoch",
             worker,

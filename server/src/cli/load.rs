@@ -155,7 +155,9 @@ impl LoadArgs {
                 prompt_form: None,
                 text_calibration: TextCalibration::default(),
             },
-            (None, _, _) => anyhow::bail!("name the lengths with --input-len and --output-len, or a file with --dataset"),
+            (None, _, _) => {
+                anyhow::bail!("name the lengths with --input-len and --output-len, or a file with --dataset")
+            }
         };
         // A rate for a duration says how many requests there are.
         let num_prompts = match (self.rate, self.duration) {
@@ -214,10 +216,8 @@ fn figures(report: &LoadReport) -> Value {
 /// The figures for people.
 fn table(report: &LoadReport) -> String {
     let s = &report.summary;
-    let mut text = format!(
-        "{} of {} requests completed, {} failed, in {:.2} s\n",
-        s.completed, s.planned, s.failed, s.duration_s
-    );
+    let mut text =
+        format!("{} of {} requests completed, {} failed, in {:.2} s\n", s.completed, s.planned, s.failed, s.duration_s);
     for failure in &s.failures {
         text += &format!("  {} × {}: {}\n", failure.count, failure.class, failure.example);
     }

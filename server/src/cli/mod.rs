@@ -48,6 +48,15 @@ enum Command {
 }
 
 impl Cli {
+    /// What is logged unless `PODIUM_LOG` says otherwise: commands that tell a person what they do log only trouble.
+    #[must_use]
+    pub const fn log_level(&self) -> &'static str {
+        match self.command {
+            Command::Serve(_) | Command::Worker(_) => "info",
+            _ => "warn",
+        }
+    }
+
     /// Runs the command to its end.
     ///
     /// # Errors

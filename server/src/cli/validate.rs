@@ -34,7 +34,9 @@ pub(super) struct ValidateArgs {
 
 pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let help = match &args.help_dir {
-        Some(dir) => Some(help::folder(dir).with_context(|| format!("cannot read the help texts in {}", dir.display()))?),
+        Some(dir) => {
+            Some(help::folder(dir).with_context(|| format!("cannot read the help texts in {}", dir.display()))?)
+        }
         None => None,
     };
     let mut failed = false;

@@ -228,7 +228,8 @@ impl RunTask<'_> {
         self.end_launch(candidate, launch_id, engine.failure().as_ref(), Some(artifact.id)).await?;
         if !report.is_clean() {
             let left = report.left.len();
-            self.note(format!("after {}: {left} processes left, port {:?}", candidate.candidate_id, report.port)).await?;
+            self.note(format!("after {}: {left} processes left, port {:?}", candidate.candidate_id, report.port))
+                .await?;
         }
         // Its content is in the database now.
         let folder = launch_folder(self.worker.data_dir(), launch_id);

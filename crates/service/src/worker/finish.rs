@@ -3,9 +3,7 @@
 use podium_domain::candidate::{self, Candidate as DomainCandidate};
 use podium_domain::plan::{Plan, Scenario};
 use podium_domain::report::{FrameworkSearch, HostFacts, Report, ReportInput};
-use podium_domain::row::{
-    ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement,
-};
+use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_launcher::deploy_port;
 use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
@@ -108,13 +106,19 @@ impl RunTask<'_> {
 
     fn report_input(&self, rows: Vec<ResultRow>, interrupted: Option<String>) -> ReportInput<'_> {
         let searches = match candidate::generate_all(&self.plan) {
-            Ok(sets) => self.plan.frameworks.keys().zip(sets).map(|(framework, set)| FrameworkSearch {
-                framework: framework.id().to_owned(),
-                candidates: set.candidates.len() as u64,
-                without_limit: set.without_limit,
-                untried: set.untried,
-                reason: reason_of(&rows, framework.id()),
-            }).collect(),
+            Ok(sets) => self
+                .plan
+                .frameworks
+                .keys()
+                .zip(sets)
+                .map(|(framework, set)| FrameworkSearch {
+                    framework: framework.id().to_owned(),
+                    candidates: set.candidates.len() as u64,
+                    without_limit: set.without_limit,
+                    untried: set.untried,
+                    reason: reason_of(&rows, framework.id()),
+                })
+                .collect(),
             // The plan was expanded when the run began; a plan that cannot be has no candidates and no searches.
             Err(_) => Vec::new(),
         };
@@ -152,8 +156,7 @@ impl RunTask<'_> {
 /// Why nothing beyond a framework's baseline was measured, where every other candidate has one and the same reason.
 fn reason_of(rows: &[ResultRow], framework: &str) -> Option<String> {
     let own: Vec<_> = rows.iter().filter(|row| row.framework == framework).collect();
-    let beyond: Vec<_> =
-        own.iter().filter(|row| row.podium.as_ref().is_some_and(|podium| !podium.baseline)).collect();
+    let beyond: Vec<_> = own.iter().filter(|row| row.podium.as_ref().is_some_and(|podium| !podium.baseline)).collect();
     let considered = if beyond.is_empty() { own.iter().collect() } else { beyond };
     if considered.is_empty() || considered.iter().any(|row| row.is_measured()) {
         return None;

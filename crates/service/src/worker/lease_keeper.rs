@@ -50,7 +50,13 @@ pub(super) struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    pub(super) fn start(store: Store, lease: Lease, ttl: Duration, signal: StopSignal, shutdown: CancellationToken) -> Self {
+    pub(super) fn start(
+        store: Store,
+        lease: Lease,
+        ttl: Duration,
+        signal: StopSignal,
+        shutdown: CancellationToken,
+    ) -> Self {
         let task = tokio::spawn(async move {
             // Checked more often than the lease needs, so that a cancel is seen soon.
             let interval = (ttl / 3).min(Duration::from_secs(1));

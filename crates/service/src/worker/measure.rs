@@ -66,10 +66,9 @@ impl RunTask<'_> {
         self.check_signal()?;
         match measurement.status {
             MeasurementStatus::Done => {
-                let holds = measurement
-                    .summary
-                    .as_ref()
-                    .is_some_and(|s| s.validity.may_win() && self.plan.sla.holds(s, measurement.load_point.is_open_loop()));
+                let holds = measurement.summary.as_ref().is_some_and(|s| {
+                    s.validity.may_win() && self.plan.sla.holds(s, measurement.load_point.is_open_loop())
+                });
                 return Ok(Measured::Taken { holds });
             }
             MeasurementStatus::Failed | MeasurementStatus::Skipped => return Ok(Measured::NotTaken),
@@ -103,7 +102,9 @@ impl RunTask<'_> {
             launch_folder(self.worker.data_dir(), server.launch_id).join(format!("{}.samples", measurement.id));
         let job = match job(&self.plan, &engine.base_url(), server, measurement) {
             Some(job) => LoadJob { samples_path: Some(samples_path), ..job },
-            None => return Ok(LoadEnd::Trouble(AgentError::Refused("the plan has no such scenario any more".to_owned()))),
+            None => {
+                return Ok(LoadEnd::Trouble(AgentError::Refused("the plan has no such scenario any more".to_owned())));
+            }
         };
         let mut agent = match Agent::start(self.host(), &self.worker.options.agent, &job).await {
             Ok(agent) => agent,
@@ -244,7 +245,11 @@ fn job(plan: &Plan, base_url: &str, server: &Server, measurement: &Measurement) 
     let workload = WorkloadSpec {
         warmup_requests: benchmark.warmup_requests,
         seed: plan.dataset.seed,
-        measurement_key: measurement_key(&scenario.name, &measurement.load_point, u32::try_from(measurement.repeat).unwrap_or(0)),
+        measurement_key: measurement_key(
+            &scenario.name,
+            &measurement.load_point,
+            u32::try_from(measurement.repeat).unwrap_or(0),
+        ),
         extra_request_body: benchmark.extra_request_body.clone(),
         ..WorkloadSpec::new(dataset, benchmark.endpoint, server.model.clone(), plan.dataset.num_prompts)
     };

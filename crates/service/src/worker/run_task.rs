@@ -81,13 +81,13 @@ impl<'w> RunTask<'w> {
         let ids: Vec<_> = open.iter().map(|launch| launch.id).collect();
         let report = self.host().sweep(&ids).await;
         if !report.left.is_empty() {
-            self.note(format!("{} processes of an earlier worker's engines could not be ended", report.left.len())).await?;
+            self.note(format!("{} processes of an earlier worker's engines could not be ended", report.left.len()))
+                .await?;
         }
         let reason = "its worker ended before it did";
         for launch in open {
             let failure = json!({ "class": "abandoned", "reason": reason });
-            let update =
-                LaunchUpdate { failure: Some(failure), ..LaunchUpdate::state(LaunchState::Failed) };
+            let update = LaunchUpdate { failure: Some(failure), ..LaunchUpdate::state(LaunchState::Failed) };
             let candidates = self.store().candidates(self.run.id).await?;
             let owner = candidates.into_iter().find(|candidate| candidate.id == launch.candidate_id);
             let event = RunEvent::Launch {

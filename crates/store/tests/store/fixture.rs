@@ -28,7 +28,12 @@ pub async fn store() -> Store {
 
 /// Queues a run on a host named `here`.
 pub async fn queue_run(store: &Store) -> Uuid {
-    let host = NewHost { name: "here".to_owned(), kind: "local".to_owned(), config: json!({}), created_by: OWNER };
+    queue_run_on(store, "here").await
+}
+
+/// Queues a run on the host of this name.
+pub async fn queue_run_on(store: &Store, host: &str) -> Uuid {
+    let host = NewHost { name: host.to_owned(), kind: "local".to_owned(), config: json!({}), created_by: OWNER };
     let host = store.ensure_host(&host).await.unwrap();
     let new = NewRun {
         plan: None,

@@ -4,14 +4,14 @@ use std::time::Duration;
 use podium_domain::status::{CandidateStatus, RunStatus};
 use podium_store::{CandidateOutcome, Error, RunEnd};
 
-use crate::fixture::{TTL, candidate, claim, event, queue_run, run_with_candidate, store};
+use crate::fixture::{TTL, candidate, claim, event, queue_run, queue_run_on, run_with_candidate, store};
 
 #[tokio::test]
 async fn no_run_is_claimed_twice() {
     let store = store().await;
     let mut queued = HashSet::new();
-    for _ in 0..6 {
-        queued.insert(queue_run(&store).await);
+    for host in 0..6 {
+        queued.insert(queue_run_on(&store, &format!("host {host}")).await);
     }
     let claims = (0..8).map(|worker| {
         let store = store.clone();
@@ -66,6 +66,22 @@ async fn a_live_lease_is_not_taken_and_a_released_one_is() {
     assert!(store.claim_run("second", TTL, |_| vec![]).await.unwrap().is_none());
     store.release_lease(&first.lease).await.unwrap();
     assert!(claim(&store, "second").await.resumed);
+}
+
+#[tokio::test]
+async fn a_host_carries_one_run_at_a_time() {
+    let store = store().await;
+    let first = queue_run(&store).await;
+    let second = queue_run(&store).await;
+    let elsewhere = queue_run_on(&store, "elsewhere").await;
+    let claimed = claim(&store, "a").await;
+    assert_eq!(claimed.run.id, first);
+    assert_eq!(claim(&store, "b").await.run.id, elsewhere);
+    assert!(store.claim_run("c", TTL, |_| vec![]).await.unwrap().is_none());
+
+    let end = RunEnd { status: RunStatus::Completed, failure: None, summary: None };
+    store.finish_run(&claimed.lease, &end, &[]).await.unwrap();
+    assert_eq!(claim(&store, "c").await.run.id, second);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use podium_store::{
 };
 use uuid::Uuid;
 
-use crate::fixture::{claim, event, measurement, queue_run, run_with_candidate, store};
+use crate::fixture::{claim, event, measurement, queue_run_on, run_with_candidate, store};
 
 fn summary() -> Summary {
     let value = serde_json::json!({
@@ -119,7 +119,7 @@ async fn a_lease_reaches_its_own_run_only() {
     let (lease, candidate_id) = run_with_candidate(&store).await;
     let id = store.insert_measurements(&lease, &[measurement(candidate_id, 0)], &[]).await.unwrap()[0];
     let launch_id = launch(&store, &lease, candidate_id).await;
-    queue_run(&store).await;
+    queue_run_on(&store, "elsewhere").await;
     let other = claim(&store, "other").await.lease;
     let planned = store.insert_measurements(&other, &[measurement(candidate_id, 1)], &[]).await;
     assert!(matches!(planned, Err(Error::NotFound { what: "candidate" })), "{planned:?}");
