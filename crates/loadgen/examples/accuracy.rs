@@ -28,11 +28,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for concurrency in streams {
         let config =
             TruthConfig { ttft: Duration::from_millis(20), itl: Duration::from_millis(10), ..TruthConfig::default() };
-        let (job, outcome, records) = measure(&server_runtime, config, concurrency, 2 * concurrency)?;
+        let (job, outcome, records) =
+            measure(&server_runtime, config, closed(concurrency), 2 * concurrency, OUTPUT_TOKENS)?;
         print_row(concurrency, &job, &outcome, &records)?;
     }
-    let config = TruthConfig { ttft: Duration::ZERO, itl: Duration::ZERO, ..TruthConfig::default() };
-    let (_, outcome, _) = measure(&server_runtime, config, 64, 2_000)?;
+    let at_once = TruthConfig { ttft: Duration::ZERO, itl: Duration::ZERO, ..TruthConfig::default() };
+    let load = LoadPoint::Rate { rate_rps: 2_000.0, max_concurrency: None };
+    let (_, outcome, _) = measure(&server_runtime, at_once.clone(), load, 10_000, 16)?;
+    let summary = &outcome.report.summary;
+    let lag = summary.schedule_lag_ms.as_ref().map_or((f64::NAN, f64::NAN), |lag| (lag.p50, lag.p99));
+    println!(
+        "2,000 req/s for 5 s, 16 tokens at once: sent {}, schedule lag {:.3} ms p50, {:.3} ms p99, CPU share {:.2}, {}",
+        summary.sent,
+        lag.0,
+        lag.1,
+        summary.client.cpu_share.unwrap_or(f64::NAN),
+        summary.validity.word()
+    );
+    let (_, outcome, _) = measure(&server_runtime, at_once, closed(64), 2_000, OUTPUT_TOKENS)?;
     let summary = &outcome.report.summary;
     println!(
         "at once, 64 streams: {:.0} tokens/s, {:.0} tokens per CPU-second",
@@ -42,22 +55,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+fn closed(concurrency: u32) -> LoadPoint {
+    LoadPoint::Concurrency { concurrency }
+}
+
 fn measure(
     server_runtime: &tokio::runtime::Runtime,
     config: TruthConfig,
-    concurrency: u32,
+    load: LoadPoint,
     requests: u32,
+    output_len: u32,
 ) -> Result<(LoadJob, LoadOutcome, Vec<TruthRecord>), Box<dyn std::error::Error>> {
     let server = server_runtime.block_on(TruthServer::start(config))?;
     let dataset = DatasetSpec::Random {
         input_len: 32,
-        output_len: OUTPUT_TOKENS,
+        output_len,
         vocab_size: None,
         prompt_form: None,
         text_calibration: TextCalibration::default(),
     };
     let workload = WorkloadSpec::new(dataset, Endpoint::Completions, "truth", requests);
-    let job = LoadJob::new(server.base_url(), workload, LoadPoint::Concurrency { concurrency });
+    let job = LoadJob::new(server.base_url(), workload, load);
     let outcome = run(&job, &StopHandle::new(), |_| ())?;
     let records = server.records();
     server_runtime.block_on(server.shutdown());

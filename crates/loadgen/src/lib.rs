@@ -8,6 +8,7 @@
 //! stamp; a request's clock starts on an established connection, just before its first byte is written; bodies are
 //! serialised before the measurement starts.
 
+mod calibrate;
 mod clock;
 mod error;
 mod event;
@@ -26,6 +27,7 @@ mod timer;
 mod transport;
 mod verdict;
 
+pub use calibrate::calibrate_text;
 pub use error::Error;
 pub use event::FinishReason;
 pub use job::{LoadJob, PROTOCOL_VERSION};

@@ -105,6 +105,19 @@ async fn a_stop_line_does_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signals_do_the_same() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = hanging_server().await;
+        let mut agent = Agent::start(&job(&server)).await;
+        agent.wait_for_two().await;
+        let pid = agent.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).unwrap();
+        kill_process(pid, signal).unwrap();
+        assert_eq!(agent.report().await.summary.completed, 2, "{signal:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_cannot_be_read_is_an_error_message() {
     for (bad, part) in [("{}", "missing field"), ("", "no job"), ("{\"version\": 1, \"surprise\": 2}", "surprise")] {
         let mut agent = Agent::start(bad).await;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
 use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
-use podium_loadgen::{AgentMessage, FinishReason, LoadJob, LoadOutcome, RequestSample, StopHandle, read_samples, run};
+use podium_loadgen::{
+    AgentMessage, FinishReason, LoadJob, LoadOutcome, RequestSample, StopHandle, calibrate_text, read_samples, run,
+};
 use podium_sim::truth::{Fault, Framing, TruthConfig, TruthRecord, TruthServer};
 
 /// The server notes a request just after its last byte; its notes are not waited for longer than this.
@@ -358,6 +360,29 @@ async fn a_cache_hit_on_new_prompts_is_noticed_in_a_live_run() {
     let summary = outcome(job(&server, workload(Endpoint::Completions, 5, 7), BURST)).await.report.summary;
     assert_eq!(summary.cached_input_tokens, Some(100));
     assert!(summary.validity.reasons().iter().any(|reason| reason.code == "cached_prefix"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_prompts_are_calibrated_by_what_the_server_counts() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let job = job(&server, workload(Endpoint::ChatCompletions, 2, 5), BURST);
+    let probe = job.clone();
+    let fitted = tokio::task::spawn_blocking(move || calibrate_text(&probe, &StopHandle::new())).await.unwrap();
+    let fitted = fitted.unwrap().expect("the server counts prompt tokens");
+    let records = server.wait_for_records(6, BOUND).await;
+    assert!(records.iter().all(|record| record.requested_tokens == 1));
+    // The server's own counts lie on the line, on average over the three prompts of one length.
+    let mean = |records: &[TruthRecord]| records.iter().map(|r| f64::from(r.prompt_tokens)).sum::<f64>() / 3.0;
+    for (words, counted) in [(32.0, mean(&records[..3])), (160.0, mean(&records[3..]))] {
+        assert!((fitted.base_tokens + fitted.tokens_per_word * words - counted).abs() < 1e-6);
+    }
+
+    // A server that counts every prompt alike gives no line.
+    let config = TruthConfig { prompt_tokens: Some(24), ..quick() };
+    let constant = TruthServer::start(config).await.unwrap();
+    let probe = LoadJob { base_url: constant.base_url(), ..job };
+    let fitted = tokio::task::spawn_blocking(move || calibrate_text(&probe, &StopHandle::new())).await.unwrap();
+    assert_eq!(fitted.unwrap(), None);
 }
 
 #[test]

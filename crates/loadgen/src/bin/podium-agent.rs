@@ -6,14 +6,15 @@ use std::sync::mpsc;
 use std::thread;
 
 use podium_loadgen::{AgentMessage, LoadJob, StopHandle};
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 Usage: podium-agent load
        podium-agent --version
 
 load    Runs one load job. The job is one line of JSON on standard input; what happens is written to standard output,
-        one JSON object a line: warming_up, started, a tick each second, then done or error. A line `stop` or the end
-        of standard input ends the measurement early, and done then holds what was measured.
+        one JSON object a line: warming_up, started, a tick each second, then done or error. A line `stop`, the end of
+        standard input, an interrupt or SIGTERM ends the measurement early, and done then holds what was measured.
 ";
 
 fn main() -> ExitCode {
@@ -59,6 +60,8 @@ fn load() -> ExitCode {
 fn run(job: &LoadJob, messages: &mpsc::Sender<AgentMessage>) -> Result<AgentMessage, String> {
     let stop = StopHandle::new();
     let on_input = stop.clone();
+    let on_signal = stop.clone();
+    stop_on_signals(on_signal).map_err(|error| format!("cannot listen for signals: {error}"))?;
     // Ends with the process: it waits on standard input, which nothing can interrupt.
     thread::spawn(move || wait_for_stop(&on_input));
     let outcome = podium_loadgen::run(job, &stop, |message| {
@@ -86,6 +89,26 @@ fn wait_for_stop(stop: &StopHandle) {
     // Whether a line or the end came first, the answer is the same.
     let _ = io::stdin().lock().lines().find(ends);
     stop.stop();
+}
+
+/// Stops the run at an interrupt or SIGTERM from now on. The thread that listens sleeps until then and ends with the
+/// process.
+fn stop_on_signals(stop: StopHandle) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = signals.0.recv() => {}
+                _ = signals.1.recv() => {}
+            }
+        });
+        stop.stop();
+    });
+    Ok(())
 }
 
 fn write_messages(received: &mpsc::Receiver<AgentMessage>) -> io::Result<()> {
