@@ -23,6 +23,16 @@ use crate::views::RunEvent;
 /// How long the log of a stopped engine may take to end.
 const LOG_END: Duration = Duration::from_secs(2);
 
+/// Why a candidate whose engine served to the end has no figures.
+fn why_unanswered(measurements: &[Measurement]) -> String {
+    let failures = measurements.iter().filter_map(|m| m.summary.as_ref()).flat_map(|summary| &summary.failures);
+    if let Some(most) = failures.max_by_key(|failure| failure.count) {
+        return format!("no request was answered to its end: {}: {}", most.class, most.example);
+    }
+    let reason = measurements.iter().find_map(|m| m.failure_reason.clone());
+    reason.unwrap_or_else(|| "nothing could be measured".to_owned())
+}
+
 fn no_port(error: &std::io::Error) -> LaunchFailure {
     LaunchFailure {
         stage: LaunchStage::Start,
@@ -216,27 +226,39 @@ impl RunTask<'_> {
         let mut log_end = engine.log().length();
         // A log that does not end by then is stored as far as it came.
         let _ = tokio::time::timeout(LOG_END, log_end.wait_for(|length| length.closed)).await;
-        let log = engine.log().collect().map_err(podium_store::Error::Read)?;
-        let artifact = self.store().put_artifact(log.as_slice(), "text/plain", ArtifactLimits::default()).await?;
-        let link = NewArtifactLink {
-            artifact_id: artifact.id,
-            launch_id: Some(launch_id),
-            kind: "server_log".to_owned(),
-            name: format!("{}-{}.log", candidate.candidate_id, launch_id.simple()),
-        };
-        self.store().link_artifact(&self.lease, &link).await?;
-        self.end_launch(candidate, launch_id, engine.failure().as_ref(), Some(artifact.id)).await?;
+        let log = engine.log().clone();
+        let log = tokio::task::spawn_blocking(move || log.collect()).await.map_err(std::io::Error::from).flatten();
+        let log = log.map_err(podium_store::Error::Read)?;
+        let artifact = self.keep_log(&candidate.candidate_id, launch_id, &log).await?;
+        self.end_launch(candidate, launch_id, engine.failure().as_ref(), Some(artifact)).await?;
         if !report.is_clean() {
             let left = report.left.len();
             self.note(format!("after {}: {left} processes left, port {:?}", candidate.candidate_id, report.port))
                 .await?;
         }
-        // Its content is in the database now.
+        self.remove_folder(launch_id).await;
+        Ok(())
+    }
+
+    /// Stores an engine's log as a file of the run; the artifact.
+    pub(super) async fn keep_log(&self, candidate_id: &str, launch_id: Uuid, log: &[u8]) -> Result<Uuid, Halt> {
+        let artifact = self.store().put_artifact(log, "text/plain", ArtifactLimits::default()).await?;
+        let link = NewArtifactLink {
+            artifact_id: artifact.id,
+            launch_id: Some(launch_id),
+            kind: "server_log".to_owned(),
+            name: format!("{candidate_id}-{}.log", launch_id.simple()),
+        };
+        self.store().link_artifact(&self.lease, &link).await?;
+        Ok(artifact.id)
+    }
+
+    /// Removes a launch's folder: what it held is in the database now.
+    pub(super) async fn remove_folder(&self, launch_id: Uuid) {
         let folder = launch_folder(self.worker.data_dir(), launch_id);
         if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
             tracing::debug!(folder = %folder.display(), %error, "a launch's folder was not removed");
         }
-        Ok(())
     }
 
     async fn end_launch(
@@ -269,15 +291,15 @@ impl RunTask<'_> {
     /// The status of a candidate whose engine served to the end.
     async fn conclude(&self, candidate: &Candidate) -> Result<(), Halt> {
         let measurements = self.measurements_of(candidate).await?;
-        let done = measurements.iter().any(|m| m.status == MeasurementStatus::Done);
-        let first_reason = measurements.iter().find_map(|m| m.failure_reason.clone());
-        let outcome = match (done, first_reason) {
-            (true, _) => CandidateOutcome::plain(CandidateStatus::Ok),
-            (false, reason) => CandidateOutcome {
+        let answered = measurements.iter().filter_map(|m| m.summary.as_ref()).any(|summary| summary.completed > 0);
+        let outcome = if answered {
+            CandidateOutcome::plain(CandidateStatus::Ok)
+        } else {
+            CandidateOutcome {
                 status: CandidateStatus::Failed,
-                failure_reason: Some(reason.unwrap_or_else(|| "nothing could be measured".to_owned())),
+                failure_reason: Some(why_unanswered(&measurements)),
                 failure: None,
-            },
+            }
         };
         self.set_candidate(candidate, outcome).await
     }

@@ -2,14 +2,16 @@
 
 use podium_domain::plan::Plan;
 use podium_domain::status::{CandidateStatus, LaunchState};
-use podium_launcher::{Host, HostFacts};
+use podium_launcher::{Host, HostFacts, LOG_FILE};
 use podium_store::{Candidate, CandidateOutcome, ClaimedRun, LaunchUpdate, Lease, NewEvent, Run, Store};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::lease_keeper::StopSignal;
 use super::{Halt, Worker};
 use crate::events::stored;
 use crate::runs::RunOptions;
+use crate::service::launch_folder;
 use crate::views::RunEvent;
 
 pub(super) struct RunTask<'w> {
@@ -84,21 +86,30 @@ impl<'w> RunTask<'w> {
             self.note(format!("{} processes of an earlier worker's engines could not be ended", report.left.len()))
                 .await?;
         }
-        let reason = "its worker ended before it did";
+        let candidates = self.store().candidates(self.run.id).await?;
         for launch in open {
-            let failure = json!({ "class": "abandoned", "reason": reason });
-            let update = LaunchUpdate { failure: Some(failure), ..LaunchUpdate::state(LaunchState::Failed) };
-            let candidates = self.store().candidates(self.run.id).await?;
-            let owner = candidates.into_iter().find(|candidate| candidate.id == launch.candidate_id);
-            let event = RunEvent::Launch {
-                launch_id: launch.id,
-                candidate_id: owner.map(|candidate| candidate.candidate_id).unwrap_or_default(),
-                state: LaunchState::Failed,
-                detail: Some(reason.to_owned()),
+            let owner = candidates.iter().find(|candidate| candidate.id == launch.candidate_id);
+            let candidate_id = owner.map(|candidate| candidate.candidate_id.clone()).unwrap_or_default();
+            let reason = "its worker ended before it did";
+            let update = LaunchUpdate {
+                failure: Some(json!({ "class": "abandoned", "reason": reason })),
+                log_artifact_id: self.rescue_log(&candidate_id, launch.id).await?,
+                ..LaunchUpdate::state(LaunchState::Failed)
             };
+            let detail = Some(reason.to_owned());
+            let event = RunEvent::Launch { launch_id: launch.id, candidate_id, state: LaunchState::Failed, detail };
             self.store().update_launch(&self.lease, launch.id, &update, &[stored(&event)]).await?;
         }
         Ok(())
+    }
+
+    /// Stores what an abandoned engine's log holds, where this machine has it.
+    async fn rescue_log(&self, candidate_id: &str, launch_id: Uuid) -> Result<Option<Uuid>, Halt> {
+        let path = launch_folder(self.worker.data_dir(), launch_id).join(LOG_FILE);
+        let Ok(log) = tokio::fs::read(&path).await else { return Ok(None) };
+        let artifact = self.keep_log(candidate_id, launch_id, &log).await?;
+        self.remove_folder(launch_id).await;
+        Ok(Some(artifact))
     }
 
     pub(super) async fn set_candidate(&self, candidate: &Candidate, outcome: CandidateOutcome) -> Result<(), Halt> {
