@@ -1,11 +1,8 @@
 //! From the service's values to what crosses to the browser.
 
-use podium_formats::plan::Problem;
-use podium_service::{Error, HostView, LogChunk, PlanCheck, RunEvent, RunEventView, RunView};
+use podium_service::{Error, HostView, LogChunk, RunEvent, RunEventView};
 
-use crate::dto::{
-    CandidateLine, HostChoice, LaunchRef, LiveChange, LiveTick, LogPart, Measured, PlanProblem, PlanState,
-};
+use crate::dto::{HostChoice, LiveChange, LiveTick, LogPart, Measured};
 use crate::error::{AppError, FieldProblem};
 use crate::format::{bytes, counted, figure};
 use crate::words;
@@ -25,41 +22,6 @@ impl From<Error> for AppError {
             Error::Conflict(message) => Self::Conflict { message },
             Error::Unavailable(message) => Self::Unavailable { message },
             Error::Internal { reference } => Self::Internal { reference: reference.to_string() },
-        }
-    }
-}
-
-impl From<Problem> for PlanProblem {
-    fn from(problem: Problem) -> Self {
-        Self { path: problem.path, line: problem.line, message: problem.message }
-    }
-}
-
-impl From<PlanCheck> for PlanState {
-    fn from(check: PlanCheck) -> Self {
-        Self {
-            yaml: check.yaml,
-            form: check.form,
-            problems: check.problems.into_iter().map(Into::into).collect(),
-            warnings: check.warnings.into_iter().map(Into::into).collect(),
-            filled: check.filled.into_iter().map(|filled| format!("{}: {}", filled.path, filled.value)).collect(),
-            candidates: check
-                .candidates
-                .into_iter()
-                .map(|candidate| CandidateLine {
-                    framework: candidate.framework.id().to_owned(),
-                    candidate_id: candidate.candidate_id,
-                    command: candidate.command,
-                })
-                .collect(),
-            untried: check
-                .untried
-                .into_iter()
-                .map(|untried| format!("{} {} = {}", untried.framework.name(), untried.knob, untried.value))
-                .collect(),
-            measurements: check.measurements,
-            title: check.title,
-            flow_check: check.flow_check,
         }
     }
 }
@@ -85,22 +47,6 @@ impl From<LogChunk> for LogPart {
     fn from(chunk: LogChunk) -> Self {
         Self { text: chunk.text, next_offset: chunk.next_offset }
     }
-}
-
-/// The launches of a run whose logs can be read, in the order of its candidates.
-#[must_use]
-pub fn launches(run: &RunView) -> Vec<LaunchRef> {
-    run.candidates
-        .iter()
-        .filter_map(|candidate| {
-            let launch = candidate.launch.as_ref()?;
-            Some(LaunchRef {
-                id: launch.id.to_string(),
-                label: format!("{} · {}", candidate.candidate_id, launch.state),
-                is_open: !words::launch_is_over(launch.state),
-            })
-        })
-        .collect()
 }
 
 /// What a watching page is told about one event.

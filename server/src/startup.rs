@@ -86,9 +86,6 @@ impl Application {
             stop.cancelled().await;
             closing.cancel();
         };
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(stopped)
-            .await
-            .map_err(StartError::Serve)
+        axum::serve(self.listener, self.router).with_graceful_shutdown(stopped).await.map_err(StartError::Serve)
     }
 }

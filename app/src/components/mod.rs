@@ -3,19 +3,23 @@
 mod command;
 mod empty_state;
 mod loaded;
+mod logs;
 mod marks;
 mod matrix;
 mod moment;
 mod navigation;
+mod plan;
 mod report;
 mod run_head;
 
 pub use command::Command;
 pub use empty_state::EmptyState;
 pub use loaded::loaded;
+pub use logs::{launches, logs};
 pub use marks::{FrameworkMark, Labels, StatusMark};
 pub use matrix::matrix;
 pub use moment::Moment;
 pub use navigation::{Crumbs, RunTab, RunTabs, SideRail, SkipLink};
+pub use plan::{candidates, form, plan_view, problems, start_note};
 pub use report::report_body;
 pub use run_head::{run_head, run_state};

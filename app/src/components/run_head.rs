@@ -4,8 +4,7 @@ use leptos::prelude::*;
 use podium_domain::status::RunStatus;
 use podium_service::RunView;
 
-use super::{FrameworkMark, Labels, Moment, StatusMark, matrix};
-use crate::convert::launches;
+use super::{FrameworkMark, Labels, Moment, StatusMark, launches, matrix};
 use crate::dto::RunState;
 use crate::format::counted;
 use crate::words;
@@ -16,8 +15,7 @@ pub fn run_state(run: &RunView) -> RunState {
     RunState {
         head_html: run_head(run).to_html(),
         matrix_html: matrix(run).to_html(),
-        launches: launches(run),
-        is_final: run.item.status.is_final(),
+        launches_html: launches(run).to_html(),
     }
 }
 

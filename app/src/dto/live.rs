@@ -56,21 +56,8 @@ pub struct RunState {
     pub head_html: String,
     /// The matrix of candidates and scenarios.
     pub matrix_html: String,
-    /// The launches so far, in the order of the matrix.
-    pub launches: Vec<LaunchRef>,
-    /// Whether the run will not change any more.
-    pub is_final: bool,
-}
-
-/// A launch whose log can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LaunchRef {
-    /// Its id.
-    pub id: String,
-    /// The candidate and the launch's state, in words.
-    pub label: String,
-    /// Whether its log may still grow.
-    pub is_open: bool,
+    /// The picker of launches.
+    pub launches_html: String,
 }
 
 /// A part of a log.

@@ -5,5 +5,5 @@
 mod live;
 mod plan;
 
-pub use live::{LaunchRef, LiveChange, LiveTick, LogPart, Measured, NewLink, RunState};
-pub use plan::{CandidateLine, HostChoice, PlanProblem, PlanState};
+pub use live::{LiveChange, LiveTick, LogPart, Measured, NewLink, RunState};
+pub use plan::{FormEdit, HostChoice, PlanView};

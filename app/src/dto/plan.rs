@@ -1,53 +1,33 @@
 //! The plan editor's values.
 
-use podium_domain::form::PlanForm;
 use serde::{Deserialize, Serialize};
 
-/// One problem or warning of a plan.
+/// A plan's text and everything that follows from it, the parts of the page drawn by the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanProblem {
-    /// Where in the plan, for example `frameworks.vllm.search_space.max_num_seqs[1]`; empty for the text as a whole.
-    pub path: String,
-    /// The line of the YAML text, from 1, where it is known.
-    pub line: Option<u32>,
-    /// What is wrong and what to do about it.
-    pub message: String,
-}
-
-/// One candidate that a run would try.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CandidateLine {
-    /// The framework's id, for example `tensorrt_llm`.
-    pub framework: String,
-    /// The candidate's id.
-    pub candidate_id: String,
-    /// The command line, quoted for a shell.
-    pub command: String,
-}
-
-/// A plan's text and everything that follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PlanState {
-    /// The text that was checked.
+pub struct PlanView {
+    /// The text.
     pub yaml: String,
-    /// What the form shows; `None` while the text is not YAML.
-    pub form: Option<PlanForm>,
-    /// What prevents a start.
-    pub problems: Vec<PlanProblem>,
-    /// What does not.
-    pub warnings: Vec<PlanProblem>,
-    /// Defaults that were filled in, `path: value` each.
-    pub filled: Vec<String>,
-    /// The candidates, in the order in which they would be tried.
-    pub candidates: Vec<CandidateLine>,
-    /// Searched values that the limit leaves untried, in words.
-    pub untried: Vec<String>,
-    /// Measurements that a run takes.
-    pub measurements: u64,
-    /// The plan's title, once it is valid.
-    pub title: Option<String>,
-    /// Whether a run of it is a flow check, which yields no winner.
-    pub flow_check: bool,
+    /// The form; `None` while the text is not YAML, so that the form waits.
+    pub form_html: Option<String>,
+    /// The problems and warnings.
+    pub problems_html: String,
+    /// The candidates.
+    pub candidates_html: String,
+    /// How many problems prevent a start.
+    pub problems: u32,
+    /// What stands beside the start button.
+    pub note: String,
+}
+
+/// One edit of the form: what the edited element says about itself, and what was entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormEdit {
+    /// The JSON of a plan edit whose entered parts are still empty.
+    pub template: String,
+    /// Where in the template the entered values go, as JSON pointers.
+    pub slots: Vec<String>,
+    /// What was entered, one for each slot.
+    pub values: Vec<String>,
 }
 
 /// A host that a plan can be started on.

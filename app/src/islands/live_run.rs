@@ -1,16 +1,17 @@
 //! A run that is being watched: what is measured this second, and the page's parts as they change.
 
 mod feed;
+mod log;
 mod page;
 mod panel;
 
 use leptos::prelude::*;
 
 use self::feed::{Connection, Feed};
+use self::log::Log;
 use self::page::Refresh;
 use self::panel::Panel;
-use super::log_tail::LogTail;
-use crate::dto::{LaunchRef, LiveTick, Measured};
+use crate::dto::{LiveTick, Measured};
 
 /// What the panel shows.
 #[derive(Clone, Copy)]
@@ -25,8 +26,6 @@ struct Watched {
     ticks: RwSignal<Vec<LiveTick>>,
     /// The last thing that happened, in words.
     news: RwSignal<String>,
-    /// The launches whose logs can be read.
-    launches: RwSignal<Vec<LaunchRef>>,
 }
 
 impl Watched {
@@ -58,7 +57,7 @@ fn add_tick(ticks: &mut Vec<LiveTick>, tick: LiveTick) {
     ticks.push(tick);
 }
 
-/// The live panel above the matrix and the logs below it. `children` is the matrix as the server drew it.
+/// The live panel above the matrix and the logs, which the server drew and draws anew when something happened.
 #[island]
 pub fn LiveRun(
     /// The run's id.
@@ -69,9 +68,7 @@ pub fn LiveRun(
     is_final: bool,
     /// The measurement that is being taken, if one is.
     measured: Option<Measured>,
-    /// The launches so far.
-    launches: Vec<LaunchRef>,
-    /// The matrix.
+    /// The matrix and the logs.
     children: Children,
 ) -> impl IntoView {
     let watched = Watched {
@@ -80,17 +77,19 @@ pub fn LiveRun(
         measured: RwSignal::new(measured),
         ticks: RwSignal::new(Vec::new()),
         news: RwSignal::new(String::new()),
-        launches: RwSignal::new(launches),
     };
-    if !is_final {
-        let refresh = Refresh::new(run_id.clone(), watched);
-        Effect::new(move |_| Feed::open(&run_id, last_seq, watched, refresh.clone()));
-    }
+    let log = StoredValue::new_local(Log::default());
+    Effect::new(move |_| {
+        let log = log.get_value();
+        log.follow();
+        if !is_final {
+            Feed::open(&run_id, last_seq, watched, Refresh::new(&run_id, log));
+        }
+    });
 
     view! {
         {(!is_final).then(|| view! { <Panel watched /> })}
-        {children()}
-        <LogTail launches=watched.launches />
+        <div on:change=move |event: web_sys::Event| log.with_value(|log| log.changed(&event))>{children()}</div>
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod copy_button;
 mod live_run;
-mod log_tail;
+mod parts;
 mod plan_editor;
 mod share_form;
 mod theme_switch;

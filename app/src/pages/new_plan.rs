@@ -5,9 +5,9 @@ use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use podium_domain::framework::Framework;
-use podium_service::{Caller, Service};
+use podium_service::{Caller, PlanCheck, Service};
 
-use crate::components::loaded;
+use crate::components::{candidates, form, loaded, problems, start_note};
 use crate::context::{caller, id, service};
 use crate::dto::HostChoice;
 use crate::error::AppError;
@@ -42,14 +42,99 @@ pub fn NewPlanPage() -> impl IntoView {
                 );
             }
             let host = rejected.and_then(|rejected| rejected.host);
+            let parts = parts(&check, &source, &hosts, host.as_deref());
             Ok(view! {
                 {starts(&service, &source)}
                 {reason}
-                <PlanEditor initial=check.into() source hosts host />
+                <PlanEditor source=source.clone() problems=check.problems.len() as u32>
+                    {parts}
+                </PlanEditor>
                 {knob_lists()}
             })
         })}
     }
+}
+
+/// The parts of the editor. Their ids are the island's way to them.
+fn parts(check: &PlanCheck, source: &str, hosts: &[HostChoice], host: Option<&str>) -> AnyView {
+    let sections = check.form.as_ref().map(|plan| form(plan, check));
+    let hosts = hosts
+        .iter()
+        .map(|choice| {
+            view! {
+                <option value=choice.id.clone() selected=host == Some(choice.id.as_str())>
+                    {choice.label.clone()}
+                </option>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="notice" id="draft-notice" role="status" hidden>
+            <p>
+                "Your changes from an earlier visit were brought back. "
+                <button type="button" class="button button-small" id="draft-discard">
+                    "Discard them"
+                </button>
+            </p>
+        </div>
+        <div class="plan-editor">
+            <div class="plan-form">
+                <p class="notice notice-warn" id="plan-frozen" role="status" hidden=check.form.is_some()>
+                    "The text cannot be read as YAML at the moment, so the form waits. Correct the text, or undo the last change to it."
+                </p>
+                <fieldset class="plan-sections" id="plan-form-body" disabled=check.form.is_none()>
+                    {sections}
+                </fieldset>
+            </div>
+            <form class="plan-side" id="plan-start" method="post" action="/plans/start">
+                <input type="hidden" name="source" value=source.to_owned() />
+                <p class="notice notice-bad" id="plan-failure" role="alert" hidden></p>
+                <div class="plan-problems" id="plan-problems" aria-live="polite">
+                    {problems(check)}
+                </div>
+                <div class="field">
+                    <label for="plan-yaml">"Plan as YAML"</label>
+                    <textarea
+                        id="plan-yaml"
+                        name="yaml"
+                        rows="28"
+                        spellcheck="false"
+                        autocomplete="off"
+                        aria-describedby="plan-problems"
+                    >
+                        {format!("\n{}", check.yaml)}
+                    </textarea>
+                </div>
+                <div id="plan-candidates">{candidates(check)}</div>
+                <fieldset class="start">
+                    <legend>"Start"</legend>
+                    <div class="field">
+                        <label for="start-host">"Host"</label>
+                        <select id="start-host" name="host">
+                            {hosts}
+                        </select>
+                    </div>
+                    <label class="choice">
+                        <input type="checkbox" name="skip_missing" value="yes" />
+                        <span>"Leave out frameworks that are not installed on the host, with that reason"</span>
+                    </label>
+                    <label class="choice">
+                        <input type="checkbox" name="idle_engines" value="yes" />
+                        <span>"Run engines at idle priority, for a small machine that measures itself"</span>
+                    </label>
+                    <p class="button-row">
+                        <button class="button button-primary" type="submit">
+                            "Start the run"
+                        </button>
+                        <span class="muted start-note" id="start-note" role="status">
+                            {start_note(check)}
+                        </span>
+                    </p>
+                </fieldset>
+            </form>
+        </div>
+    }
+    .into_any()
 }
 
 /// The text to begin with, and its name.

@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use podium_service::{ReportView, ShareView};
 
-use crate::components::{Crumbs, EmptyState, Moment, RunTab, RunTabs, loaded, report_body};
+use crate::components::{Command, Crumbs, EmptyState, Moment, RunTab, RunTabs, loaded, report_body};
 use crate::context::{caller, id, service};
 use crate::islands::ShareForm;
 use crate::posted::FreshLink;
@@ -96,20 +96,46 @@ fn shares(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> 
             </div>
         }
     });
+    let form = share_form(&view.id.to_string(), &run, fresh);
     view! {
         <section id="share">
             <h2>"Share"</h2>
             <p>
                 "Whoever has the link reads this report, without an account. Host names, file paths and logs are left out unless you include them."
             </p>
-            <ShareForm
-                report_id=view.id.to_string()
-                run_id=run.clone()
-                made=fresh.map(|FreshLink(link)| link)
-            />
+            <ShareForm report_id=view.id.to_string()>{form}</ShareForm>
             {table}
         </section>
     }
+}
+
+/// The form that makes a link, and the place where it appears. Its ids are the island's way to them.
+fn share_form(report: &str, run: &str, fresh: Option<FreshLink>) -> AnyView {
+    let path = fresh.map(|FreshLink(link)| link.path);
+    let is_hidden = path.is_none();
+    view! {
+        <form class="share-form" method="post" action=format!("/runs/{run}/report")>
+            <input type="hidden" name="report" value=report.to_owned() />
+            <label class="choice">
+                <input type="checkbox" id="include-private" name="include_private" value="yes" />
+                <span>"Include host names, file paths and logs"</span>
+            </label>
+            <button class="button button-primary" type="submit">
+                "Create a link"
+            </button>
+        </form>
+        <p class="field-error" id="share-problem" role="alert"></p>
+        <div class="notice" id="new-link-box" role="status" hidden=is_hidden>
+            <p>"The link is made. Copy it now: it is shown this once."</p>
+            <Command id="new-link".to_owned() text=path.clone().unwrap_or_default() />
+            <p>
+                <a id="open-link" href=path>
+                    "Open it"
+                </a>
+            </p>
+        </div>
+    }
+    .into_any()
 }
 
 fn share_line(share: &ShareView, run: &str) -> impl IntoView + use<> {

@@ -5,9 +5,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use podium_service::RunView;
 
-use crate::components::{Crumbs, RunTab, RunTabs, loaded, matrix, run_head};
+use crate::components::{Crumbs, RunTab, RunTabs, loaded, logs, matrix, run_head};
 use crate::context::{caller, id, service};
-use crate::convert::launches;
 use crate::dto::Measured;
 use crate::islands::LiveRun;
 use crate::words;
@@ -24,7 +23,7 @@ pub fn RunPage() -> impl IntoView {
 
 fn page(run: &RunView) -> impl IntoView + use<> {
     let title = run.item.title.clone();
-    let matrix = matrix(run);
+    let (matrix, logs) = (matrix(run), logs(run));
     view! {
         <Title text=title.clone() />
         <Crumbs href="/" name="Runs" />
@@ -38,7 +37,6 @@ fn page(run: &RunView) -> impl IntoView + use<> {
             last_seq=run.last_seq
             is_final=run.item.status.is_final()
             measured=measured(run)
-            launches=launches(run)
         >
             <section>
                 <h2>"Candidates"</h2>
@@ -46,6 +44,7 @@ fn page(run: &RunView) -> impl IntoView + use<> {
                     {matrix}
                 </div>
             </section>
+            {logs}
         </LiveRun>
         <details class="section">
             <summary>"Plan as it was started"</summary>

@@ -44,9 +44,7 @@ pub(super) async fn start(
         idle_engines: form.idle_engines.is_some(),
     };
     let started = match chosen_host(&form.host) {
-        Ok(host_id) => {
-            state.service.start_run(caller, StartRun { host_id, ..start }).await.map_err(AppError::from)
-        }
+        Ok(host_id) => state.service.start_run(caller, StartRun { host_id, ..start }).await.map_err(AppError::from),
         Err(error) => Err(error),
     };
     match started {

@@ -8,7 +8,7 @@ use podium_app::context::id;
 use podium_app::error::AppError;
 use podium_domain::report::Report;
 use podium_formats::report;
-use podium_service::Caller;
+use podium_service::{Caller, charts};
 
 use super::failure::Failure;
 use crate::state::AppState;
@@ -50,14 +50,14 @@ pub(super) async fn html(
     Path(run): Path<String>,
 ) -> Result<Response, Failure> {
     let report = find(&state, caller, &run).await?;
-    Ok(file("text/html; charset=utf-8", "html", report::html(&report, &[] as &[report::Figure])))
+    Ok(file("text/html; charset=utf-8", "html", report::html(&report, &charts::for_report(&report))))
 }
 
 async fn find(state: &AppState, caller: Caller, run: &str) -> Result<Report, Failure> {
     let found = state.service.run_report(caller, id(run, "this run")?).await?;
-    found
-        .map(|view| view.report)
-        .ok_or_else(|| AppError::NotFound { what: "a report of this run (it is made when the run ends)".to_owned() }.into())
+    found.map(|view| view.report).ok_or_else(|| {
+        AppError::NotFound { what: "a report of this run (it is made when the run ends)".to_owned() }.into()
+    })
 }
 
 fn file(media_type: &'static str, extension: &str, content: String) -> Response {

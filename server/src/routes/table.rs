@@ -112,8 +112,8 @@ mod tests {
     fn served() -> BTreeSet<(String, String)> {
         let pages = generate_route_list(App);
         let pages = pages.iter().map(|page| ("GET".to_owned(), page.path().to_owned()));
-        let functions =
-            leptos::server_fn::axum::server_fn_paths().map(|(path, method)| (method.as_str().to_owned(), path.to_owned()));
+        let functions = leptos::server_fn::axum::server_fn_paths()
+            .map(|(path, method)| (method.as_str().to_owned(), path.to_owned()));
         let own = super::super::own();
         let own = own.iter().map(|route| (route.method.to_owned(), route.path.to_owned()));
         pages.chain(functions).chain(own).collect()

@@ -1,5 +1,6 @@
 //! A report, drawn from its frozen model alone: the same for its owner and by link.
 
+mod charts;
 mod columns;
 mod facts;
 mod tables;
@@ -12,6 +13,7 @@ use podium_domain::report::Report;
 pub fn report_body(report: &Report) -> AnyView {
     view! {
         {winner::answers(report)}
+        {charts::charts(report)}
         {tables::comparisons(report)}
         {tables::best_by_framework(report)}
         {tables::other_modes(report)}

@@ -2,11 +2,13 @@
 
 use leptos::prelude::*;
 use podium_domain::form::PlanForm;
+use podium_formats::plan::Problem;
+use podium_service::PlanCheck;
 
 use super::fields::{Field, Input, Target};
-use super::frameworks::Frameworks;
-use super::scenarios::Scenarios;
-use super::state::Editor;
+use super::frameworks::frameworks;
+use super::is_at_or_below;
+use super::scenarios::scenarios;
 
 const MODEL: &[Field] = &[
     Field {
@@ -185,69 +187,46 @@ const SEARCH: &[Field] = &[
     },
 ];
 
-/// The whole form. Without JavaScript the style sheet hides it.
-#[component]
-pub(super) fn PlanFields(editor: Editor) -> impl IntoView {
-    view! {
-        <div class="plan-form">
-            <p class="notice notice-warn" role="status" hidden=move || !editor.is_frozen()>
-                "The text cannot be read as YAML at the moment, so the form waits. Correct the text, or undo the last change to it."
-            </p>
-            <fieldset class="plan-sections" disabled=move || editor.is_frozen()>
-                <legend class="visually-hidden">"Plan"</legend>
-                {section(editor, "Model", &["model"], true, |form| form.model_name.clone(), fields(editor, MODEL))}
-                {section(editor, "Hardware", &["hardware"], false, hardware, fields(editor, HARDWARE))}
-                {section(
-                    editor,
-                    "Frameworks",
-                    &["frameworks"],
-                    true,
-                    frameworks,
-                    view! { <Frameworks editor /> }.into_any(),
-                )}
-                {section(
-                    editor,
-                    "Workload",
-                    &["dataset", "benchmark.endpoint", "benchmark.request_rates", "benchmark.max_concurrency", "benchmark.qps"],
-                    true,
-                    workload,
-                    view! {
-                        {fields(editor, DATASET)}
-                        <Scenarios editor />
-                        {fields(editor, LOAD)}
-                    }
-                        .into_any(),
-                )}
-                {section(editor, "SLA", &["sla", "benchmark.sla"], true, sla, fields(editor, SLA))}
-                {section(editor, "Search", &["search"], false, search, fields(editor, SEARCH))}
-            </fieldset>
-        </div>
-    }
-    .into_any()
-}
+const WORKLOAD_PATHS: &[&str] =
+    &["dataset", "benchmark.endpoint", "benchmark.request_rates", "benchmark.max_concurrency", "benchmark.qps"];
 
-fn fields(editor: Editor, fields: &'static [Field]) -> AnyView {
-    fields.iter().map(|field| field.view(editor)).collect_view().into_any()
+/// The whole form.
+pub fn form(plan: &PlanForm, check: &PlanCheck) -> AnyView {
+    let fields = |fields: &[Field]| fields.iter().map(|field| field.view(plan, check)).collect_view().into_any();
+    let workload_body = (fields(DATASET), scenarios(plan, check), fields(LOAD)).into_any();
+    let section = |title, paths, open, summary, body| section(check, Part { title, paths, open, summary }, body);
+    (
+        section("Model", &["model"], true, plan.model_name.clone(), fields(MODEL)),
+        section("Hardware", &["hardware"], false, hardware(plan), fields(HARDWARE)),
+        section("Frameworks", &["frameworks"], true, framework_names(plan), frameworks(plan, check)),
+        section("Workload", WORKLOAD_PATHS, true, workload(plan), workload_body),
+        section("SLA", &["sla", "benchmark.sla"], true, sla(plan), fields(SLA)),
+        section("Search", &["search"], false, search(plan), fields(SEARCH)),
+    )
+        .into_any()
 }
 
 /// A part of the form that folds to one line.
-fn section(
-    editor: Editor,
+struct Part {
     title: &'static str,
+    /// The problems that are counted in its head.
     paths: &'static [&'static str],
     open: bool,
-    summary: fn(&PlanForm) -> String,
-    body: AnyView,
-) -> AnyView {
-    let count = Memo::new(move |_| editor.count_below(paths));
+    summary: String,
+}
+
+fn section(check: &PlanCheck, part: Part, body: AnyView) -> AnyView {
+    let is_below = |problem: &&Problem| part.paths.iter().any(|path| is_at_or_below(&problem.path, path));
+    let count = check.problems.iter().filter(is_below).count();
+    let to_correct = (count > 0).then(|| {
+        view! { <span class="label label-bad">{format!("{count} to correct")}</span> }
+    });
     view! {
-        <details class="section" open=open>
+        <details class="section" id=format!("section-{}", part.title.to_lowercase()) open=part.open>
             <summary>
-                {title}
-                <span class="section-summary">{move || editor.form.with(summary)}</span>
-                <span class="label label-bad" hidden=move || count.get() == 0>
-                    {move || format!("{} to correct", count.get())}
-                </span>
+                {part.title}
+                <span class="section-summary">{part.summary}</span>
+                {to_correct}
             </summary>
             <div class="section-body">{body}</div>
         </details>
@@ -263,7 +242,7 @@ fn hardware(form: &PlanForm) -> String {
     }
 }
 
-fn frameworks(form: &PlanForm) -> String {
+fn framework_names(form: &PlanForm) -> String {
     let names = form.frameworks.iter().filter(|framework| framework.enabled).map(|framework| framework.name.as_str());
     names.collect::<Vec<_>>().join(", ")
 }

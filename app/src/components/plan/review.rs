@@ -1,0 +1,95 @@
+//! What follows from the plan: problems first, then the candidates.
+
+use leptos::prelude::*;
+use podium_formats::plan::Problem;
+use podium_service::PlanCheck;
+
+use super::sizes;
+use crate::components::FrameworkMark;
+use crate::format::counted;
+
+/// Everything that is wrong, counted, each with its place and line; then what is only worth knowing.
+pub fn problems(check: &PlanCheck) -> AnyView {
+    let count = check.problems.len() as u64;
+    let problems = (count > 0).then(|| {
+        view! {
+            <div class="notice notice-bad">
+                <p>
+                    <strong>{format!("The plan has {}", counted(count, "problem", "problems"))}</strong>
+                </p>
+                <ul class="problem-list">{check.problems.iter().map(problem).collect_view()}</ul>
+            </div>
+        }
+    });
+    let warnings = (!check.warnings.is_empty()).then(|| {
+        view! {
+            <details class="notice notice-warn" id="plan-warnings">
+                <summary>{counted(check.warnings.len() as u64, "warning", "warnings")}</summary>
+                <ul class="problem-list">{check.warnings.iter().map(problem).collect_view()}</ul>
+            </details>
+        }
+    });
+    (problems, warnings).into_any()
+}
+
+fn problem(problem: &Problem) -> AnyView {
+    let line = problem.line.map(|line| {
+        view! {
+            <button type="button" class="line-link" data-line=line.to_string()>
+                {format!("line {line}")}
+            </button>
+            " "
+        }
+    });
+    view! {
+        <li data-path=problem.path.clone()>
+            <code>{problem.path.clone()}</code>
+            " "
+            {line}
+            <span>{problem.message.clone()}</span>
+        </li>
+    }
+    .into_any()
+}
+
+/// The candidates that a run would try, with their commands.
+pub fn candidates(check: &PlanCheck) -> AnyView {
+    let summary =
+        if check.candidates.is_empty() { "none while the plan has problems".to_owned() } else { sizes(check) };
+    let untried =
+        check.untried.iter().map(|value| format!("{} {} = {}", value.framework.name(), value.knob, value.value));
+    let untried: Vec<_> = untried.collect();
+    let filled: Vec<_> = check.filled.iter().map(|filled| format!("{}: {}", filled.path, filled.value)).collect();
+    let notes = [
+        check.flow_check.then(|| {
+            "With so few prompts this is a flow check: it shows that all works and names no winner.".to_owned()
+        }),
+        (!untried.is_empty()).then(|| format!("Not tried, because of the limit: {}.", untried.join(", "))),
+        (!filled.is_empty()).then(|| format!("Filled in by default: {}.", filled.join(", "))),
+    ];
+    let notes = notes.into_iter().flatten().map(|note| view! { <p class="muted">{note}</p> }).collect_view();
+    let items = check
+        .candidates
+        .iter()
+        .map(|candidate| {
+            view! {
+                <li>
+                    <FrameworkMark framework=candidate.framework />
+                    " "
+                    <code>{candidate.candidate_id.clone()}</code>
+                    <pre class="command">{candidate.command.clone()}</pre>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <details class="section candidates" id="plan-candidate-list">
+            <summary>"Candidates " <span class="section-summary">{summary}</span></summary>
+            <div class="section-body">
+                {notes}
+                <ol>{items}</ol>
+            </div>
+        </details>
+    }
+    .into_any()
+}
