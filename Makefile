@@ -3,10 +3,13 @@
 .PHONY: help test demo check site
 
 help:
-	@echo "make demo   build in release and run the demo"
+	@echo "make demo   build in release, start the dashboard, carry out both demo plans (KEEP=1: serve on without a terminal)"
 	@echo "make test   every check and every test"
 	@echo "make check  formatting, lints, query cache, dependencies, licences"
 	@echo "make site   what the browser loads"
 
-test demo check site:
+test check site:
 	@sh scripts/bootstrap.sh $@
+
+demo:
+	@sh scripts/bootstrap.sh demo $(if $(KEEP),--keep)

@@ -43,8 +43,12 @@ enum Task {
     Check,
     /// Every check and every test
     Test,
-    /// Build in release and run the demo
-    Demo,
+    /// Build in release, start the dashboard on an empty data folder, and carry out both demo plans
+    Demo {
+        /// Serve until Ctrl-C afterwards, even where standard output is no terminal
+        #[arg(long)]
+        keep: bool,
+    },
     /// Get a compiler for the browser code, and say which one it is
     WasmSetup,
     /// Write `.sqlx/` from the queries and the migrations
@@ -72,7 +76,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Site => site::run(&paths),
         Task::Check => checks::run(&paths),
         Task::Test => test_task::run(&paths),
-        Task::Demo => demo::run(&paths),
+        Task::Demo { keep } => demo::run(&paths, *keep),
         Task::WasmSetup => wasm::run(&paths),
         Task::SqlxPrepare => sqlx::run_prepare(&paths),
         Task::Browser => browser::run(&paths),

@@ -25,18 +25,34 @@ impl Steps {
     ///
     /// The step's own value is a remark to print beside its time, empty for none. Returns whether it succeeded.
     pub fn run(&mut self, name: &str, advice: &str, step: impl FnOnce() -> Result<String>) -> bool {
-        self.started += 1;
-        print!("[{:>2}/{}] {name} … ", self.started, self.total);
+        let heading = self.heading(name);
+        print!("{heading} … ");
         // Progress is for people to see as it happens; a closed pipe is not this step's failure.
         let _ = std::io::stdout().flush();
+        self.carry_out(name, advice, "", step)
+    }
+
+    /// Like [`run`](Self::run), for a step that prints lines of its own: it is named before and after them.
+    pub fn run_aloud(&mut self, name: &str, advice: &str, step: impl FnOnce() -> Result<String>) -> bool {
+        let heading = self.heading(name);
+        println!("{heading} …");
+        self.carry_out(name, advice, &format!("{heading} … "), step)
+    }
+
+    fn heading(&mut self, name: &str) -> String {
+        self.started += 1;
+        format!("[{:>2}/{}] {name}", self.started, self.total)
+    }
+
+    fn carry_out(&mut self, name: &str, advice: &str, lead: &str, step: impl FnOnce() -> Result<String>) -> bool {
         let begin = Instant::now();
         let outcome = step();
         let elapsed = seconds(begin.elapsed());
         match outcome {
-            Ok(remark) if remark.is_empty() => println!("{elapsed}"),
-            Ok(remark) => println!("{elapsed} · {remark}"),
+            Ok(remark) if remark.is_empty() => println!("{lead}{elapsed}"),
+            Ok(remark) => println!("{lead}{elapsed} · {remark}"),
             Err(error) => {
-                println!("FAILED after {elapsed}\n");
+                println!("{lead}FAILED after {elapsed}\n");
                 println!("{}\n", indent(&format!("{error:#}")));
                 println!("    What to do: {advice}\n");
                 self.failed.push(name.to_owned());
@@ -65,7 +81,9 @@ impl Steps {
     }
 }
 
-fn seconds(elapsed: Duration) -> String {
+/// `1.2 s`, `2 min 05 s`.
+#[must_use]
+pub fn seconds(elapsed: Duration) -> String {
     let whole = elapsed.as_secs();
     match whole {
         0..60 => format!("{:.1} s", elapsed.as_secs_f64()),
