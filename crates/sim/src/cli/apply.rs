@@ -14,7 +14,7 @@ use crate::engine::{EngineConfig, Gpu, MemoryRule, Model, NumberFormat};
 
 /// Not the real servers' wildcard address: a simulation has no business on a network.
 const DEFAULT_HOST: &str = "127.0.0.1";
-const DEFAULT_STARTUP_S: f64 = 3.0;
+const DEFAULT_STARTUP_S: f64 = 1.0;
 const DEFAULT_GPU_COUNT: u32 = 8;
 /// The longest sequence that any simulated model takes. Real models of one size differ, and the simulator does not know
 /// which of them a name means.

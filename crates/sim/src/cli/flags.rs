@@ -47,7 +47,7 @@ pub(super) const SIMULATOR: &[ExtraFlag] = &[
         KnobKind::Text,
         "Model to simulate: 0.5b, 8b, 32b or 70b (guessed from the model's name, else 8b)",
     ),
-    extra("sim_startup_s", KnobKind::Float, "Seconds that loading takes (3)"),
+    extra("sim_startup_s", KnobKind::Float, "Seconds that loading takes (1)"),
     extra("sim_seed", KnobKind::Int, "Seed of everything random (0)"),
     extra(
         "sim_fault",
