@@ -8,6 +8,46 @@ use serde::{Deserialize, Serialize};
 use crate::load::LoadMode;
 use crate::row::ResultRow;
 
+mod standing;
+
+pub use standing::Standing;
+
+/// What a ranking asks of a row.
+pub trait Contender {
+    /// The framework's id.
+    fn framework(&self) -> &str;
+    /// The scenario's name.
+    fn scenario(&self) -> &str;
+    /// The kind of load; `None` where the row does not say.
+    fn load_mode(&self) -> Option<LoadMode>;
+    /// Whether there is any throughput figure.
+    fn is_measured(&self) -> bool;
+    /// Whether the row may be selected.
+    fn is_selectable(&self) -> bool;
+}
+
+impl Contender for ResultRow {
+    fn framework(&self) -> &str {
+        &self.framework
+    }
+
+    fn scenario(&self) -> &str {
+        ResultRow::scenario(self)
+    }
+
+    fn load_mode(&self) -> Option<LoadMode> {
+        ResultRow::load_mode(self)
+    }
+
+    fn is_measured(&self) -> bool {
+        ResultRow::is_measured(self)
+    }
+
+    fn is_selectable(&self) -> bool {
+        ResultRow::is_selectable(self)
+    }
+}
+
 /// Which throughput decides first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,18 +138,23 @@ impl Eq for RankKey {}
 /// The indices of `rows`, best first; equal rows keep their order.
 pub fn rank(rows: &[ResultRow], preference: Preference) -> Vec<usize> {
     let keys: Vec<_> = rows.iter().map(|row| RankKey::of(row, preference)).collect();
-    let mut order: Vec<_> = (0..rows.len()).collect();
+    order_of(&keys)
+}
+
+/// The indices of `keys`, best first; equal keys keep their order.
+pub fn order_of(keys: &[RankKey]) -> Vec<usize> {
+    let mut order: Vec<_> = (0..keys.len()).collect();
     order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
     order
 }
 
 /// The load mode in which rows are ranked where no plan says it: the first of the modes that were measured.
-pub fn primary_mode(rows: &[ResultRow]) -> Option<LoadMode> {
-    rows.iter().filter(|row| row.is_measured()).filter_map(ResultRow::load_mode).min()
+pub fn primary_mode(rows: &[impl Contender]) -> Option<LoadMode> {
+    rows.iter().filter(|row| row.is_measured()).filter_map(Contender::load_mode).min()
 }
 
 /// Whether a row is ranked under `mode`. Rows that do not say their mode count with the primary one.
-pub fn in_mode(row: &ResultRow, mode: Option<LoadMode>) -> bool {
+pub fn in_mode(row: &impl Contender, mode: Option<LoadMode>) -> bool {
     match (row.load_mode(), mode) {
         (Some(of_row), Some(mode)) => of_row == mode,
         (None, _) | (_, None) => true,
@@ -129,12 +174,12 @@ pub struct Best {
 
 /// The best selectable row of every framework and scenario, by framework and scenario in name order; `order` is the
 /// ranking of the rows that compete (see [`rank`] and [`in_mode`]).
-pub fn best_by_framework(rows: &[ResultRow], order: &[usize]) -> Vec<Best> {
+pub fn best_by_framework(rows: &[impl Contender], order: &[usize]) -> Vec<Best> {
     let mut best: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for &index in order {
         let row = &rows[index];
         if row.is_selectable() {
-            best.entry((row.framework.as_str(), row.scenario())).or_insert(index);
+            best.entry((row.framework(), row.scenario())).or_insert(index);
         }
     }
     best.into_iter()
@@ -147,7 +192,7 @@ pub fn best_by_framework(rows: &[ResultRow], order: &[usize]) -> Vec<Best> {
 }
 
 /// The best rows of all frameworks in each scenario, ranked; scenarios in name order.
-pub fn cross_framework(rows: &[ResultRow], order: &[usize]) -> BTreeMap<String, Vec<usize>> {
+pub fn cross_framework(rows: &[impl Contender], order: &[usize]) -> BTreeMap<String, Vec<usize>> {
     let best: BTreeSet<usize> = best_by_framework(rows, order).into_iter().map(|best| best.row).collect();
     let mut ranked: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for &index in order.iter().filter(|index| best.contains(index)) {
@@ -173,8 +218,8 @@ pub fn baseline_only<'a>(
         let candidates = tried.entry(framework).or_default();
         candidates.insert(&row.candidate_id);
         let is_beyond = match &row.podium {
-            Some(podium) => !podium.baseline,
-            None => candidates.len() > 1,
+            Some(podium) if podium.imported.is_none() => !podium.baseline,
+            _ => candidates.len() > 1,
         };
         if is_beyond {
             beyond.insert(framework);

@@ -4,6 +4,7 @@
 //! or `null`, and unknown keys are kept at every level and written back. What was not measured is absent, never 0.
 
 mod build;
+mod imported;
 mod loose;
 mod sections;
 mod verdict;
@@ -19,78 +20,106 @@ use crate::status::CandidateStatus;
 use crate::validity::Validity;
 
 pub use build::{RowContext, Taken};
+pub use imported::Imported;
 pub use sections::*;
 pub use verdict::{SlaVerdict, best_measurement};
 
 /// One result row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ResultRow {
     /// The framework's id; rows of other tools may name one that is not in our table.
-    #[serde(deserialize_with = "loose::text")]
     pub framework: String,
     /// As the framework reports it.
-    #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub framework_version: Option<String>,
     /// The commit it was built from.
-    #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub framework_commit: Option<String>,
     /// The candidate's id.
-    #[serde(deserialize_with = "loose::text")]
     pub candidate_id: String,
     /// The model served.
-    #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// How the candidate ended.
-    #[serde(default)]
     pub status: RowStatus,
     /// Why, where it is not `ok`.
-    #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
     /// What it ran on.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub hardware: RowHardware,
     /// What it was asked.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub workload: RowWorkload,
     /// The limits, and whether they were held.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub sla: RowSla,
     /// What was measured.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub metrics: RowMetrics,
     /// Speculative decoding.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub spec_decode: RowSpecDecode,
     /// Where requests spent their time inside the server.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub phase_metrics: RowPhases,
     /// The prefix and KV caches.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub cache: RowCache,
     /// GPU memory.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub memory: RowMemory,
     /// What was held equal between frameworks.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub normalization: RowNormalization,
     /// The command that starts this server. See [`ResultRow::launch_command`].
-    #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub server_command: Option<String>,
     /// The command that measures it.
-    #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub benchmark_command: Option<String>,
     /// Flags that were checked against the tools' own help.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub validated_cli_flags: RowCliFlags,
     /// Where its files are.
-    #[serde(default, deserialize_with = "loose::section", skip_serializing_if = "loose::is_empty")]
+    #[serde(skip_serializing_if = "loose::is_empty")]
     pub artifacts: RowArtifacts,
     /// What Podium knows beyond the common schema; absent in rows of other tools.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub podium: Option<RowExtension>,
     /// Keys that are not part of the schema, as they came.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+loose::read_keeping_unknown! {
+    ResultRow {
+        framework: loose::Text,
+        framework_version: loose::Read<String>,
+        framework_commit: loose::Read<String>,
+        candidate_id: loose::Text,
+        model: loose::Read<String>,
+        status: loose::Plain<RowStatus>,
+        failure_reason: loose::Read<String>,
+        hardware: loose::Section<RowHardware>,
+        workload: loose::Section<RowWorkload>,
+        sla: loose::Section<RowSla>,
+        metrics: loose::Section<RowMetrics>,
+        spec_decode: loose::Section<RowSpecDecode>,
+        phase_metrics: loose::Section<RowPhases>,
+        cache: loose::Section<RowCache>,
+        memory: loose::Section<RowMemory>,
+        normalization: loose::Section<RowNormalization>,
+        server_command: loose::Read<String>,
+        benchmark_command: loose::Read<String>,
+        validated_cli_flags: loose::Section<RowCliFlags>,
+        artifacts: loose::Section<RowArtifacts>,
+        podium: loose::Plain<Option<RowExtension>>,
+    } after |row| match (row.framework.is_empty(), row.candidate_id.is_empty()) {
+        (true, _) => Err(serde::de::Error::missing_field("framework")),
+        (_, true) => Err(serde::de::Error::missing_field("candidate_id")),
+        (false, false) => Ok(row),
+    }
 }
 
 /// How the candidate of a row ended. Words that are not ours are kept; such a row never wins.
@@ -153,8 +182,7 @@ impl From<CandidateStatus> for RowStatus {
 }
 
 /// What Podium adds to a row.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RowExtension {
     /// Whether a simulated engine made the figures.
     pub simulated: bool,
@@ -189,6 +217,9 @@ pub struct RowExtension {
     /// Every limit, with what was measured against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sla_checks: Vec<SlaCheck>,
+    /// Where the row was imported from; absent where we measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// The run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
@@ -198,6 +229,26 @@ pub struct RowExtension {
     /// Keys of other versions, as they came.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+loose::read_keeping_unknown! {
+    RowExtension {
+        simulated: loose::Plain<bool>,
+        baseline: loose::Plain<bool>,
+        flow_check: loose::Plain<bool>,
+        validity: loose::Plain<Option<Validity>>,
+        load_mode: loose::Plain<Option<LoadMode>>,
+        load_point: loose::Plain<Option<LoadPoint>>,
+        p50_user_ttft_ms: loose::Plain<Option<f64>>,
+        steady_request_throughput: loose::Plain<Option<f64>>,
+        steady_output_token_throughput: loose::Plain<Option<f64>>,
+        goodput_rps: loose::Plain<Option<f64>>,
+        measured_times: loose::Plain<Option<u32>>,
+        sla_checks: loose::Plain<Vec<SlaCheck>>,
+        imported: loose::Plain<Option<Imported>>,
+        run_id: loose::Plain<Option<String>>,
+        measurement_id: loose::Plain<Option<String>>,
+    } after Ok
 }
 
 impl ResultRow {
@@ -249,6 +300,11 @@ impl ResultRow {
             (None, Some(concurrency)) => Some(LoadPoint::Concurrency { concurrency }.to_string()),
             (None, None) => None,
         }
+    }
+
+    /// Whether another tool measured it and we read its file.
+    pub fn is_imported(&self) -> bool {
+        self.podium.as_ref().is_some_and(|podium| podium.imported.is_some())
     }
 
     /// Whether a simulated engine made the figures.

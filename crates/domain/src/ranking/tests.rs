@@ -149,6 +149,20 @@ proptest! {
     }
 
     #[test]
+    fn standings_decide_as_their_rows_do(rows in prop::collection::vec(any_row(), 0..30)) {
+        let standings: Vec<_> =
+            rows.iter().map(|row| Standing::of(row, Preference::Requests, |name| name.into())).collect();
+        let keys: Vec<_> = standings.iter().map(|standing| standing.key).collect();
+        let order = rank(&rows, Preference::Requests);
+        prop_assert_eq!(order_of(&keys), order.clone());
+        prop_assert_eq!(best_by_framework(&standings, &order), best_by_framework(&rows, &order));
+        prop_assert_eq!(cross_framework(&standings, &order), cross_framework(&rows, &order));
+        for (row, standing) in rows.iter().zip(&standings) {
+            prop_assert_eq!(row.is_selectable(), standing.is_selectable());
+        }
+    }
+
+    #[test]
     fn ties_keep_their_order_and_nothing_is_lost(rows in prop::collection::vec(any_row(), 0..30)) {
         let order = rank(&rows, Preference::Requests);
         let mut sorted = order.clone();

@@ -6,7 +6,7 @@ use super::facts::{candidates, hardware, lengths, scenario_names, simulated, sla
 use super::*;
 use crate::plan::Plan;
 use crate::ranking::{self, in_mode};
-use crate::row::{ResultRow, RowStatus};
+use crate::row::ResultRow;
 use crate::validity::Validity;
 
 /// Everything that a report is made from.
@@ -238,24 +238,8 @@ fn frameworks(input: &ReportInput<'_>, rows: &[ResultRow]) -> Vec<String> {
 }
 
 fn not_selected(rows: &[ResultRow]) -> Vec<NotSelected> {
-    let reason = |row: &ResultRow| {
-        let verdict = row.sla_verdict();
-        let stated = row.failure_reason.clone();
-        if row.status != RowStatus::Ok {
-            return Some(stated.unwrap_or_else(|| "no reason recorded".to_owned()));
-        }
-        if !row.is_sound() {
-            let reasons = row.validity().map(|v| v.reasons()).unwrap_or_default();
-            let texts: Vec<_> = reasons.iter().map(|reason| reason.text.as_str()).collect();
-            return Some(format!("the measurement is invalid: {}", texts.join("; ")));
-        }
-        if verdict.passed {
-            return None;
-        }
-        let missed = row.missed_limits().map(|limits| format!("misses the SLA: {limits}"));
-        Some(missed.or(stated).unwrap_or_else(|| "does not hold the SLA by its own word".to_owned()))
-    };
-    rows.iter().enumerate().filter_map(|(row, value)| Some(NotSelected { row, reason: reason(value)? })).collect()
+    let listed = |(row, value): (usize, &ResultRow)| Some(NotSelected { row, reason: value.not_selected_reason()? });
+    rows.iter().enumerate().filter_map(listed).collect()
 }
 
 fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>, measured_once: bool) -> Vec<Caveat> {

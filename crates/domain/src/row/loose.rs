@@ -1,5 +1,6 @@
 //! Loose reading of values that other tools write in several ways.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Error, Visitor};
@@ -12,24 +13,113 @@ pub(super) trait Loose: Sized {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error>;
 }
 
-/// Reads a field; for `deserialize_with`.
-pub(super) fn read<'de, D: Deserializer<'de>, T: Loose>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::read(deserializer)
+/// A field that is read loosely.
+pub(super) struct Read<T>(pub(super) Option<T>);
+
+impl<'de, T: Loose> Deserialize<'de> for Read<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::read(deserializer).map(Read)
+    }
 }
 
-/// Reads text that has to be there.
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    String::read(deserializer)?.ok_or_else(|| D::Error::custom("must not be empty"))
+/// Text that has to be there.
+pub(super) struct Text(pub(super) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::read(deserializer)?.map(Text).ok_or_else(|| D::Error::custom("must not be empty"))
+    }
 }
 
-/// Reads a section; `null` is an empty one.
-pub(super) fn section<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+/// A section; `null` is an empty one.
+pub(super) struct Section<T>(pub(super) T);
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Section<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Section(Option::<T>::deserialize(deserializer)?.unwrap_or_default()))
+    }
 }
+
+/// A value that is read as its own type says.
+pub(super) struct Plain<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Plain<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Plain)
+    }
+}
+
+/// A key, borrowed where its text has no escapes.
+pub(super) struct Key<'de>(pub(super) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+
+            fn visit_string<E>(self, key: String) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(key)))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// Implements `Deserialize` for a struct whose unknown keys go to its field `extra`; every other field names how it is
+/// read. Of a key that stands twice the last value counts. `after` looks at the whole.
+///
+/// `#[serde(flatten)]` does the same but holds every value of a struct in a buffer first, which is too slow for files of
+/// a million rows.
+macro_rules! read_keeping_unknown {
+    ($name:ident { $($field:ident: $how:ty,)* } after $after:expr) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Reader;
+
+                impl<'de> serde::de::Visitor<'de> for Reader {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a mapping")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let mut found = <$name>::default();
+                        while let Some(loose::Key(key)) = map.next_key()? {
+                            match key.as_ref() {
+                                $(stringify!($field) => found.$field = map.next_value::<$how>()?.0,)*
+                                _ => {
+                                    found.extra.insert(key.into_owned(), map.next_value()?);
+                                }
+                            }
+                        }
+                        let after: fn($name) -> Result<$name, A::Error> = $after;
+                        after(found)
+                    }
+                }
+
+                deserializer.deserialize_map(Reader)
+            }
+        }
+    };
+}
+
+pub(super) use read_keeping_unknown;
 
 /// Whether a section holds nothing and can be left out.
 pub(super) fn is_empty<T: Default + PartialEq>(section: &T) -> bool {

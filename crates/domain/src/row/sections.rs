@@ -1,6 +1,6 @@
 //! The sections of a row.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::loose;
@@ -9,17 +9,19 @@ use super::loose;
 macro_rules! section {
     ($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Serialize)]
         pub struct $name {
             $(
                 $(#[$fmeta])*
-                #[serde(default, deserialize_with = "loose::read", skip_serializing_if = "Option::is_none")]
+                #[serde(skip_serializing_if = "Option::is_none")]
                 pub $field: Option<$type>,
             )*
             /// Keys that are not part of the schema, as they came.
             #[serde(flatten)]
             pub extra: Map<String, Value>,
         }
+
+        loose::read_keeping_unknown! { $name { $($field: loose::Read<$type>,)* } after Ok }
     };
 }
 

@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::ResultRow;
+use super::{ResultRow, RowStatus};
 use crate::load::LoadMode;
 use crate::measure::Summary;
 use crate::report::figure;
 use crate::sla::{SLA_KEYS, Sla, SlaCheck};
 use crate::stats::Distribution;
+use crate::validity::Validity;
 
 /// Whether a row holds its SLA, and how that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,8 @@ impl ResultRow {
             return SlaVerdict { passed: true, recomputed: true };
         }
         // Our own rows were computed when they were built, from all that was measured.
-        SlaVerdict { passed: self.sla.passed.unwrap_or(false), recomputed: self.podium.is_some() }
+        let recomputed = self.podium.is_some() && !self.is_imported();
+        SlaVerdict { passed: self.sla.passed.unwrap_or(false), recomputed }
     }
 
     /// Sets `sla.passed` to the recomputed verdict.
@@ -94,6 +96,25 @@ impl ResultRow {
             .filter_map(|check| self.missed_text(check))
             .collect();
         if missed.is_empty() { None } else { Some(missed.join("; ")) }
+    }
+
+    /// Why the row cannot be selected, in words: how it ended, that it is invalid, or which limits it misses; `None` for
+    /// a row that can.
+    pub fn not_selected_reason(&self) -> Option<String> {
+        let stated = || self.failure_reason.clone();
+        if self.status != RowStatus::Ok {
+            return Some(stated().unwrap_or_else(|| "no reason recorded".to_owned()));
+        }
+        if !self.is_sound() {
+            let reasons = self.validity().map(Validity::reasons).unwrap_or_default();
+            let texts: Vec<_> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+            return Some(format!("the measurement is invalid: {}", texts.join("; ")));
+        }
+        if self.sla_verdict().passed {
+            return None;
+        }
+        let missed = self.missed_limits().map(|limits| format!("misses the SLA: {limits}"));
+        Some(missed.or_else(stated).unwrap_or_else(|| "does not hold the SLA by its own word".to_owned()))
     }
 
     fn missed_text(&self, check: &SlaCheck) -> Option<String> {
