@@ -1,16 +1,22 @@
 //! The knobs of every framework: one table that makes the form, the validation, the simulator's
 //! command line and the documentation.
 
+pub mod concepts;
+
+mod evidence;
 mod known;
 mod llama_cpp;
 mod sglang;
 mod tensorrt_llm;
+mod tensorrt_options;
 mod tokenspeed;
 mod vllm;
 
+pub use evidence::Evidence;
 pub use llama_cpp::LLAMA_CPP;
 pub use sglang::SGLANG;
 pub use tensorrt_llm::TENSORRT_LLM;
+pub use tensorrt_options::TENSORRT_LLM_OPTIONS;
 pub use tokenspeed::TOKENSPEED;
 pub use vllm::VLLM;
 
@@ -63,7 +69,8 @@ pub struct Knob {
     pub family: Family,
     /// The type of its value.
     pub kind: KnobKind,
-    /// One line of help, without a full stop.
+    /// One line of help, without a full stop. What it says about releases names one and a date: it is evidence from one
+    /// image, see [`Framework::seen`](crate::framework::Framework::seen).
     pub help: &'static str,
     /// Whether a plan keeps it fixed by default: searching it is allowed and warned about.
     pub pinned: bool,

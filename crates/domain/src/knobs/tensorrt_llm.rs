@@ -29,7 +29,7 @@ pub const TENSORRT_LLM: &[Knob] = &[
         "free_gpu_memory_fraction",
         Memory,
         Float,
-        "The same as kv_cache_free_gpu_memory_fraction, in newer releases",
+        "The same as kv_cache_free_gpu_memory_fraction, the only name that 1.0 takes; seen in the source, November 2026",
     ),
     Knob::new("max_seq_len", Memory, Int, "Longest prompt plus output, in tokens"),
     Knob::new("max_batch_size", Batching, Int, "Requests in one step at most"),

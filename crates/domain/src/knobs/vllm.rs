@@ -2,7 +2,7 @@ use super::Family::*;
 use super::Knob;
 use super::KnobKind::*;
 
-/// The knobs of vLLM. The partial-prefill limits exist in releases before 0.32 only.
+/// The knobs of vLLM, those of releases before 0.32.0 included.
 pub const VLLM: &[Knob] = &[
     Knob::new("tokenizer", Model, Text, "Tokenizer name or folder, where it is not the model's own"),
     Knob::new("trust_remote_code", Model, Bool, "Run model code that comes with the weights").negatable(),
@@ -21,8 +21,13 @@ pub const VLLM: &[Knob] = &[
     Knob::new("enable_expert_parallel", Parallelism, Bool, "Spread whole experts over GPUs instead of slices of each")
         .negatable(),
     Knob::new("all2all_backend", Parallelism, Text, "How tokens travel between experts"),
-    Knob::new("enable_dbo", Parallelism, Bool, "Overlap two half batches; needs an image with an all-to-all backend")
-        .negatable(),
+    Knob::new(
+        "enable_dbo",
+        Parallelism,
+        Bool,
+        "Overlap two half batches; needs an image with an all-to-all backend, as of November 2026",
+    )
+    .negatable(),
     Knob::new(
         "dbo_decode_token_threshold",
         Parallelism,
@@ -69,14 +74,26 @@ pub const VLLM: &[Knob] = &[
         "swap_space",
         Memory,
         Float,
-        "CPU memory for swapped sequences, GiB for each GPU; gone from recent releases",
+        "CPU memory for swapped sequences, GiB for each GPU; not in 0.32.0, November 2026",
     ),
     Knob::new("cpu_offload_gb", Memory, Float, "Weights kept in CPU memory, GiB for each GPU"),
     Knob::new("max_num_seqs", Batching, Int, "Sequences in one step at most"),
     Knob::new("max_num_batched_tokens", Batching, Int, "Tokens in one step at most"),
     Knob::new("enable_chunked_prefill", Batching, Bool, "Split long prompts over several steps").negatable(),
-    Knob::new("max_num_partial_prefills", Batching, Int, "Prompts that are prefilled in part at the same time"),
-    Knob::new("max_long_partial_prefills", Batching, Int, "Long prompts among the partly prefilled ones"),
+    Knob::new(
+        "max_num_partial_prefills",
+        Batching,
+        Int,
+        "Prompts that are prefilled in part at the same time; more than 1 for some models only; not in 0.32.0, November \
+         2026",
+    ),
+    Knob::new(
+        "max_long_partial_prefills",
+        Batching,
+        Int,
+        "Long prompts among the partly prefilled ones; not in 0.32.0, November 2026",
+    ),
+    Knob::new("max_num_queued_reqs", Batching, Int, "Requests that wait at most"),
     Knob::new("long_prefill_token_threshold", Batching, Int, "Tokens from which a prompt counts as long; 0 for never"),
     Knob::new(
         "scheduling_policy",
