@@ -1,5 +1,7 @@
 //! Podium's outer formats: plans as YAML, help texts of servers, result rows, report writers.
 
+pub mod cookbook;
+
 pub mod help;
 
 pub mod plan;

@@ -14,6 +14,8 @@ pub(super) struct Findings {
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
     pub filled: Vec<Filled>,
+    /// What was filled in although the full schema demands it.
+    pub incomplete: Vec<Problem>,
 }
 
 /// A value with its path.
@@ -80,6 +82,15 @@ impl Findings {
 
     pub fn fill(&mut self, path: impl Into<String>, value: impl Display) {
         self.filled.push(Filled { path: path.into(), value: value.to_string() });
+    }
+
+    /// Like [`Findings::fill`], for what the full schema demands of `section`.
+    pub fn fill_demanded(&mut self, section: &Section<'_>, key: &str, value: impl Display) {
+        let path = section.child(key);
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let message = format!("is missing: the full schema demands it, for example `{last}: {value}`");
+        self.incomplete.push(Problem::new(path.clone(), Some(section.line), message));
+        self.fill(path, value);
     }
 
     pub fn section<'a>(&mut self, at: &At<'a>) -> Option<Section<'a>> {

@@ -3,14 +3,16 @@
 use indexmap::IndexMap;
 use podium_domain::flags::word;
 use podium_domain::framework::Framework;
+use podium_domain::knobs::{KnobKind, concepts};
 use podium_domain::plan::FrameworkPlan;
 use serde_json::Value;
 
+use super::cautions;
 use super::context::{At, Findings, Section};
 use super::problem::{Problem, suggestion};
 use super::sequence;
-use super::tree::{self, Content};
-use super::values::{check_value, secret_reason};
+use super::tree::Content;
+use super::values::{check_against_help, check_value, secret_reason};
 use crate::help::{HelpFlags, HelpSet};
 
 /// A flag of a plan: its name with underscores, and where its value stands.
@@ -29,14 +31,23 @@ const MAX_VALUES: usize = 200;
 /// Flags that the launcher sets itself.
 const LAUNCHER_FLAGS: [&str; 2] = ["host", "port"];
 
-/// Reads every enabled framework. `longest` is the longest sequence of all scenarios; `in_set` is whether
-/// `benchmark.framework_set` leaves a framework in.
+/// What the rest of a plan says that the frameworks' flags are checked against.
+pub(super) struct Setting<'p> {
+    /// The longest sequence of all scenarios, tokens.
+    pub longest: Option<u32>,
+    /// `benchmark.framework_set`, where there is one.
+    pub framework_set: Option<&'p [Framework]>,
+    /// `hardware.gpu_model`
+    pub gpu_model: Option<&'p str>,
+    /// Captured help texts.
+    pub help: Option<&'p HelpSet>,
+}
+
+/// Reads every enabled framework.
 pub(super) fn frameworks(
     findings: &mut Findings,
     top: &mut Section<'_>,
-    longest: Option<u32>,
-    in_set: &dyn Fn(Framework) -> bool,
-    help: Option<&HelpSet>,
+    setting: &Setting<'_>,
 ) -> IndexMap<Framework, FrameworkPlan> {
     let mut plans = IndexMap::new();
     let Some(at) = top.get("frameworks") else {
@@ -56,10 +67,10 @@ pub(super) fn frameworks(
             }
         };
         let Some(section) = findings.section(&part) else { continue };
-        let help = help.and_then(|help| help.get(framework));
+        let help = setting.help.and_then(|help| help.get(framework));
         let mut reader = PartReader { findings: &mut *findings, framework, help };
-        if let Some(plan) = reader.part(section, longest) {
-            if in_set(framework) {
+        if let Some(plan) = reader.part(section, setting) {
+            if setting.framework_set.is_none_or(|set| set.contains(&framework)) {
                 enabled += 1;
                 plans.insert(framework, plan);
             } else {
@@ -81,7 +92,7 @@ struct PartReader<'f, 'h> {
 
 impl PartReader<'_, '_> {
     /// One framework's part; `None` where it is disabled.
-    fn part(&mut self, mut section: Section<'_>, longest: Option<u32>) -> Option<FrameworkPlan> {
+    fn part(&mut self, mut section: Section<'_>, setting: &Setting<'_>) -> Option<FrameworkPlan> {
         let enabled = section.get("enabled").is_none_or(|at| self.findings.switch(&at).unwrap_or(true));
         if !enabled {
             return None;
@@ -99,7 +110,8 @@ impl PartReader<'_, '_> {
             self.tensorrt_policy(base.as_ref(), &base_flags, &searched);
         }
         self.switches_without_effect(&base_flags, &searched);
-        if let (Some(base), Some(longest)) = (&base, longest) {
+        cautions::warn(self.findings, self.framework, &base_flags, &searched, setting.gpu_model);
+        if let (Some(base), Some(longest)) = (&base, setting.longest) {
             sequence::check(self.findings, self.framework, base, &base_flags, &searched, longest);
         }
         self.findings.finish(section);
@@ -118,7 +130,7 @@ impl PartReader<'_, '_> {
     fn server_command(&mut self, section: &mut Section<'_>) -> String {
         let default = self.framework.spec().server_command;
         let Some(at) = section.get("server_command") else {
-            self.findings.fill(section.child("server_command"), default);
+            self.findings.fill_demanded(section, "server_command", default);
             return default.to_owned();
         };
         let Some(command) = self.findings.text(&at) else { return default.to_owned() };
@@ -266,15 +278,24 @@ impl PartReader<'_, '_> {
             return;
         }
         if !self.framework.knows_flag(name) {
-            let knobs = self.framework.spec().knobs.iter().map(|knob| knob.name);
-            let near = suggestion(name, knobs.chain(self.framework.released_flags()));
-            let message = format!("`{name}` is not a flag of {framework}{near}");
+            let message = format!("`{name}` is not a flag of {framework}{}", self.instead_of(name));
             self.findings.problems.push(Problem::new(at.path.clone(), Some(line), message));
         } else if let Some(help) = self.help {
             let message = format!("the captured help of {framework} ({}) has no `{name}`: remove it", help.source());
             let problem = Problem::new(at.path.clone(), Some(line), message);
             if help.from_source { self.findings.warnings.push(problem) } else { self.findings.problems.push(problem) }
         }
+    }
+
+    /// What to write instead of a flag that the framework does not have: its own name for what another framework calls
+    /// so, else the name that is spelled most like it.
+    fn instead_of(&self, name: &str) -> String {
+        if let Some(found) = concepts::translate(name, self.framework) {
+            let caution = found.caution.map(|caution| format!(" ({caution})")).unwrap_or_default();
+            return format!("; it is {}'s name for what is `{}` here{caution}", found.from.name(), found.name);
+        }
+        let knobs = self.framework.spec().knobs.iter().map(|knob| knob.name);
+        suggestion(name, knobs.chain(self.framework.released_flags()))
     }
 
     fn value(&mut self, flag: &ReadFlag<'_>, at: &At<'_>) {
@@ -286,19 +307,22 @@ impl PartReader<'_, '_> {
         if self.framework == Framework::TensorrtLlm && flag.name == "backend" {
             return;
         }
-        if let Some(knob) = self.framework.knob(&flag.name)
+        let captured = self.help.filter(|help| !help.from_source);
+        let listed = captured.and_then(|help| help.choices(&flag.name)).is_some();
+        let knob = self.framework.knob(&flag.name);
+        // The words that the release at hand lists are the right ones, older or newer than the table's.
+        if let Some(knob) = knob.filter(|knob| !(listed && matches!(knob.kind, KnobKind::Choice(_))))
             && let Err(message) = check_value(self.framework, knob, &value)
         {
             self.findings.problem(at, message);
-            return;
-        }
-        if let Some(choices) = self.help.filter(|help| !help.from_source).and_then(|help| help.choices(&flag.name))
-            && let Value::String(text) = &value
-            && !choices.contains(text)
+        } else if let Some(help) = self.help
+            && let Err(message) = check_against_help(self.framework, help, &flag.name, knob.is_none(), &value)
         {
-            let near = suggestion(text, choices.iter().map(String::as_str));
-            let message = format!("the captured help does not list `{text}`: it lists {}{near}", choices.join(", "));
-            self.findings.problem(at, message);
+            if help.from_source {
+                self.findings.warning(at, message);
+            } else {
+                self.findings.problem(at, message);
+            }
         }
     }
 
@@ -342,22 +366,9 @@ impl PartReader<'_, '_> {
 }
 
 const FIXED_PYTORCH: &str = "fixed_pytorch";
-const PYTORCH_ONLY: &str = "TensorRT-LLM is served with its PyTorch backend only";
+pub(super) const PYTORCH_ONLY: &str = "TensorRT-LLM is served with its PyTorch backend only";
 
 /// Base flags by name.
 pub(super) fn by_name<'f, 'a>(flags: &'f [ReadFlag<'a>], name: &str) -> Option<&'f ReadFlag<'a>> {
     flags.iter().find(|flag| flag.name == name)
-}
-
-/// Checks the text of the file that `extra_llm_api_options` names: it may not choose another backend. The plan holds
-/// only the file's path, so whoever can read the file calls this.
-pub fn check_tensorrt_options(text: &str) -> Result<(), Problem> {
-    let root = tree::parse(text)?.root;
-    match root.entry("backend") {
-        Some(entry) if entry.value.to_value() != "pytorch" => {
-            let found = word(&entry.value.to_value());
-            Err(Problem::new("backend", Some(entry.line), format!("must be pytorch, found `{found}`: {PYTORCH_ONLY}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,9 +1,11 @@
 //! Plans as YAML: reading with every problem at once, the form's projection, and edits that keep the text.
 
+mod cautions;
 mod context;
 mod edit;
 mod frameworks;
 mod inline;
+mod options_file;
 mod problem;
 mod project;
 mod read;
@@ -19,8 +21,10 @@ mod workload;
 mod tests;
 
 pub use edit::apply;
-pub use frameworks::check_tensorrt_options;
+pub use options_file::{OptionsCheck, check_tensorrt_options};
 pub use problem::{Filled, Problem};
 pub use project::project;
-pub use read::{PlanReading, read, read_with_help};
+pub use read::{PlanReading, read, read_with_help, strict_problems};
 pub use starter::{Starter, blank};
+#[cfg(test)]
+pub(crate) use tree::parse as parse_tree;

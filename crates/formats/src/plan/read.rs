@@ -1,6 +1,5 @@
 //! YAML text to a validated plan.
 
-use podium_domain::framework::Framework;
 use podium_domain::plan::{Hardware, Model, Plan, Search};
 use serde::Serialize;
 
@@ -21,6 +20,17 @@ pub struct PlanReading {
     pub warnings: Vec<Problem>,
     /// The defaults that were filled in.
     pub filled: Vec<Filled>,
+    /// Those of the defaults that the full schema demands of the plan itself. Podium runs such a plan; other tools of
+    /// the format may refuse it. See [`strict_problems`].
+    pub incomplete: Vec<Problem>,
+}
+
+/// Everything that keeps a plan from being one of the full schema: its problems, and what it left to Podium although
+/// the schema demands it. In the order of the text.
+pub fn strict_problems(reading: &PlanReading) -> Vec<Problem> {
+    let mut problems: Vec<_> = reading.problems.iter().chain(&reading.incomplete).cloned().collect();
+    problems.sort_by_key(|problem| problem.line);
+    problems
 }
 
 /// Reads and validates a plan in either of its shapes: with the full schema, or as a run plan without
@@ -42,11 +52,11 @@ pub fn read_with_help(text: &str, help: Option<&HelpSet>) -> PlanReading {
             None
         }
     };
-    let Findings { mut problems, mut warnings, filled } = findings;
+    let Findings { mut problems, mut warnings, filled, incomplete } = findings;
     // Stable: several problems of one line keep the order of the checks.
     problems.sort_by_key(|problem| problem.line);
     warnings.sort_by_key(|warning| warning.line);
-    PlanReading { plan: plan.filter(|_| problems.is_empty()), problems, warnings, filled }
+    PlanReading { plan: plan.filter(|_| problems.is_empty()), problems, warnings, filled, incomplete }
 }
 
 /// The text without the byte order mark that some editors write.
@@ -73,8 +83,13 @@ fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Optio
     let benchmark = workload::benchmark(findings, &mut top, top_sla);
     let search = search(findings, &mut top);
     let longest = dataset.as_ref().and_then(workload::longest_sequence);
-    let in_set = |framework: Framework| benchmark.framework_set.as_ref().is_none_or(|set| set.contains(&framework));
-    let frameworks = frameworks::frameworks(findings, &mut top, longest, &in_set, help);
+    let setting = frameworks::Setting {
+        longest,
+        framework_set: benchmark.framework_set.as_deref(),
+        gpu_model: hardware.gpu_model.as_deref(),
+        help,
+    };
+    let frameworks = frameworks::frameworks(findings, &mut top, &setting);
     top.ignore(&["version_manifest"]);
     findings.finish(top);
 
@@ -97,7 +112,7 @@ fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Optio
 
 fn schema_version(findings: &mut Findings, top: &mut Section<'_>) {
     match top.get("schema_version") {
-        None => findings.fill("schema_version", 1),
+        None => findings.fill_demanded(top, "schema_version", 1),
         Some(at) => {
             if let Some(version) = findings.whole(&at, 0..=u32::MAX)
                 && version != 1
@@ -111,13 +126,13 @@ fn schema_version(findings: &mut Findings, top: &mut Section<'_>) {
 fn source(findings: &mut Findings, top: &mut Section<'_>) -> String {
     let default = || "podium".to_owned();
     let Some(at) = top.get("source") else {
-        findings.fill("source.kind", "podium");
+        findings.fill_demanded(top, "source.kind", "podium");
         return default();
     };
     let Some(mut section) = findings.section(&at) else { return default() };
     let kind = match section.get("kind") {
         None => {
-            findings.fill("source.kind", "podium");
+            findings.fill_demanded(&section, "kind", "podium");
             None
         }
         Some(at) => findings.text(&at).inspect(|kind| {
@@ -158,14 +173,14 @@ const MAX_GPUS: u32 = 4096;
 fn hardware(findings: &mut Findings, top: &mut Section<'_>) -> Hardware {
     let mut hardware = Hardware { gpu_model: None, gpu_count: 1, multi_node: false };
     let Some(at) = top.get("hardware") else {
-        findings.fill("hardware.gpu_count", 1);
+        findings.fill_demanded(top, "hardware.gpu_count", 1);
         return hardware;
     };
     let Some(mut section) = findings.section(&at) else { return hardware };
     hardware.gpu_model = section.get("gpu_model").and_then(|at| findings.text(&at));
     match section.get("gpu_count") {
         Some(at) => hardware.gpu_count = findings.whole(&at, 0..=MAX_GPUS).unwrap_or(1),
-        None => findings.fill("hardware.gpu_count", 1),
+        None => findings.fill_demanded(&section, "gpu_count", 1),
     }
     if let Some(at) = section.get("multi_node") {
         hardware.multi_node = findings.switch(&at).unwrap_or(false);
@@ -181,7 +196,7 @@ fn search(findings: &mut Findings, top: &mut Section<'_>) -> Search {
     let mut search = Search { tier: 2, max_candidates_per_framework: 10 };
     let Some(at) = top.get("search") else {
         findings.fill("search.tier", search.tier);
-        findings.fill("search.max_candidates_per_framework", search.max_candidates_per_framework);
+        findings.fill_demanded(top, "search.max_candidates_per_framework", search.max_candidates_per_framework);
         return search;
     };
     let Some(mut section) = findings.section(&at) else { return search };

@@ -6,6 +6,7 @@ use podium_domain::knobs::{Knob, KnobKind};
 use serde_json::Value;
 
 use super::problem::suggestion;
+use crate::help::{HelpFlags, Takes};
 
 /// Checks one value; null leaves the flag out and suits every knob.
 pub(super) fn check_value(framework: Framework, knob: &Knob, value: &Value) -> Result<(), String> {
@@ -48,6 +49,46 @@ pub(super) fn check_value(framework: Framework, knob: &Knob, value: &Value) -> R
             other => Err(wrong(other, "a mapping, or JSON in quotes")),
         },
     }
+}
+
+/// Checks one value against what a help text says about its flag; null leaves the flag out and suits every flag. The
+/// words that the text lists count always; what it shows of types counts where the knob table does not know better.
+pub(super) fn check_against_help(
+    framework: Framework,
+    help: &HelpFlags,
+    name: &str,
+    types_too: bool,
+    value: &Value,
+) -> Result<(), String> {
+    let source = || format!("the captured help of {} ({})", framework.name(), help.source());
+    let single = std::slice::from_ref(value);
+    let words = match value {
+        Value::Null => return Ok(()),
+        Value::Array(items) => items.as_slice(),
+        _ => single,
+    };
+    if let Some(choices) = help.choices(name)
+        && let Some(unlisted) = words.iter().map(word).find(|word| !choices.contains(word))
+    {
+        let near = suggestion(&unlisted, choices.iter().map(String::as_str));
+        return Err(format!("{} does not list `{unlisted}`: it lists {}{near}", source(), choices.join(", ")));
+    }
+    if !types_too {
+        return Ok(());
+    }
+    let is_number = |value: &Value| match value {
+        Value::Number(_) => true,
+        Value::String(text) => text.parse::<f64>().is_ok() || whole_number(framework, text).is_some(),
+        _ => false,
+    };
+    let expected = match help.takes(name) {
+        Takes::Nothing if !value.is_boolean() => "true or false: it takes no value",
+        Takes::Number if !words.iter().all(is_number) => "a number: its default is one",
+        Takes::Whole if words.iter().any(|word| as_whole_number(framework, word).is_none()) => "a whole number",
+        Takes::Value if *value == Value::Bool(true) => "a value: it is no switch",
+        _ => return Ok(()),
+    };
+    Err(format!("{}, by {}", wrong(value, expected), source()))
 }
 
 fn wrong(value: &Value, expected: &str) -> String {

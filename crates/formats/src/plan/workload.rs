@@ -46,7 +46,7 @@ pub(super) fn dataset(findings: &mut Findings, top: &mut Section<'_>) -> Option<
     let kind = match section.get("kind") {
         Some(at) => dataset_kind(findings, &at),
         None => {
-            findings.fill("dataset.kind", "random");
+            findings.fill_demanded(&section, "kind", "random");
             Some("random".to_owned())
         }
     };
@@ -144,7 +144,7 @@ fn scenarios(findings: &mut Findings, section: &mut Section<'_>) -> Option<Vec<S
         Some((_, names)) => names?,
         None => {
             let names = generated_names(&input, &output);
-            findings.fill("dataset.scenario_names", format!("[{}]", names.join(", ")));
+            findings.fill_demanded(section, "scenario_names", format!("[{}]", names.join(", ")));
             names
         }
     };
@@ -220,7 +220,7 @@ pub(super) fn benchmark(findings: &mut Findings, top: &mut Section<'_>, top_sla:
     let mut section = match top.get("benchmark") {
         Some(at) => findings.section(&at),
         None => {
-            findings.fill("benchmark.endpoint", Endpoint::Completions.path());
+            findings.fill_demanded(top, "benchmark.endpoint", Endpoint::Completions.path());
             findings.fill("benchmark.max_concurrency", "[null]");
             None
         }
@@ -250,7 +250,7 @@ fn benchmark_section(findings: &mut Findings, mut section: Section<'_>, read: &m
     let benchmark = &mut read.benchmark;
     match section.get("endpoint") {
         Some(at) => benchmark.endpoint = endpoint(findings, &at).unwrap_or(benchmark.endpoint),
-        None => findings.fill("benchmark.endpoint", benchmark.endpoint.path()),
+        None => findings.fill_demanded(&section, "endpoint", benchmark.endpoint.path()),
     }
     read.tokenizer = section.get("tokenizer").and_then(|at| findings.text(&at));
     match section.get("max_concurrency") {

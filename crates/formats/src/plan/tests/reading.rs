@@ -257,10 +257,111 @@ fn captured_help_rejects_what_it_lacks_and_admits_what_it_adds() {
 }
 
 #[test]
-fn an_options_file_may_not_choose_another_backend() {
-    assert_eq!(check_tensorrt_options("kv_cache_config: {dtype: fp8}\n"), Ok(()));
-    assert_eq!(check_tensorrt_options("backend: pytorch\n"), Ok(()));
-    let problem = check_tensorrt_options("# x\nbackend: _autodeploy\n").unwrap_err();
-    assert_eq!((problem.path.as_str(), problem.line), ("backend", Some(2)));
-    assert!(check_tensorrt_options("a: [").is_err());
+fn captured_help_knows_the_values_of_its_release() {
+    let mut text: String = ('a'..='i').map(|name| format!("  --{name} X\n")).collect();
+    text.push_str(
+        "  --tensor-parallel-size N  GPUs. (default: 1)\n  --max-model-len N  (default: None)\n\
+         \x20 --max-num-seqs N  Sequences. (default: 256)\n  --enable-prefix-caching, --no-enable-prefix-caching\n\
+         \x20 --dtype {auto,half,brand_new}  Format\n  --fresh-switch\n  --fresh-number N  (default: 4)\n\
+         \x20 --fresh-text TEXT  (default: None)\n",
+    );
+    let with = |from_source: bool, flag: &str| {
+        let mut help = HelpSet::default();
+        help.add(Framework::Vllm, crate::help::HelpFlags { from_source, ..parse_help(&text) });
+        read_with_help(
+            &PLAN.replace("max_model_len: 12288", &format!("max_model_len: 12288\n      {flag}")),
+            Some(&help),
+        )
+    };
+    let cases = [
+        ("dtype: brand_new", None),
+        ("dtype: bfloat16", Some("does not list `bfloat16`")),
+        ("dtype: brand_nu", Some("did you mean `brand_new`?")),
+        ("fresh_switch: true", None),
+        ("fresh_switch: 3", Some("true or false")),
+        ("fresh_number: 3", None),
+        ("fresh_number: 8k", None),
+        ("fresh_number: three", Some("a number")),
+        ("fresh_number: true", Some("a number")),
+        ("fresh_text: three", None),
+        ("fresh_text: true", Some("a value")),
+        ("fresh_text: null", None),
+    ];
+    for (flag, part) in cases {
+        let problems = with(false, flag).problems;
+        match part {
+            None => assert_eq!(problems, [], "{flag}"),
+            Some(part) => {
+                let path = format!("frameworks.vllm.base_server_flags.{}", flag.split(':').next().unwrap());
+                assert_eq!(found(&problems), [(path.as_str(), Some(29))], "{flag}");
+                assert!(problems[0].message.contains(part), "{}", problems[0]);
+            }
+        }
+    }
+    let unsure = with(true, "fresh_number: three");
+    assert_eq!((unsure.problems.len(), unsure.warnings.len()), (0, 1), "a listing from source only warns");
+}
+
+#[test]
+fn a_flag_of_another_framework_is_translated() {
+    let foreign = problem("max_num_seqs: [32, 64]", "max_running_requests: [32, 64]");
+    assert!(foreign.message.ends_with("it is SGLang's name for what is `max_num_seqs` here"), "{foreign}");
+    let careful = problem("max_num_seqs: [32, 64]", "disable_radix_cache: [true]");
+    assert!(careful.message.contains("`enable_prefix_caching` here (SGLang's switch turns it off"), "{careful}");
+    let misspelt = problem("max_num_seqs: [32, 64]", "Max-Num-Sequences: [32]");
+    assert!(misspelt.message.ends_with("did you mean `max_num_seqs`?"), "{misspelt}");
+}
+
+#[test]
+fn strict_demands_what_a_run_plan_may_leave_out() {
+    assert_eq!(strict_problems(&read(PLAN)), []);
+    let run_plan = "\
+model: {name: org/model}
+dataset: {input_len: [64], output_len: [16]}
+sla: {max_p50_ttft_ms: 500}
+frameworks:
+  vllm: {base_server_flags: {max_model_len: 2048}, search_space: {}}
+  tensorrt_llm: {base_server_flags: {backend: pytorch, max_seq_len: 2048}, search_space: {}}
+";
+    let reading = read(run_plan);
+    assert!(reading.plan.is_some());
+    let demanded = [
+        ("schema_version", Some(1)),
+        ("source.kind", Some(1)),
+        ("hardware.gpu_count", Some(1)),
+        ("benchmark.endpoint", Some(1)),
+        ("search.max_candidates_per_framework", Some(1)),
+        ("dataset.kind", Some(2)),
+        ("dataset.scenario_names", Some(2)),
+        ("frameworks.vllm.server_command", Some(5)),
+        ("frameworks.tensorrt_llm.server_command", Some(6)),
+    ];
+    assert_eq!(found(&strict_problems(&reading)), demanded);
+    assert!(strict_problems(&reading)[0].message.ends_with("for example `schema_version: 1`"));
+    let file = PLAN.replace("kind: random", "kind: jsonl\n  path: requests.jsonl");
+    let names = "  scenario_names: [chat, summarization]\n";
+    assert!(file.contains(names));
+    let of_file = strict_problems(&read(&file.replace(names, "")));
+    assert_eq!(of_file, [], "a file names its scenario");
+    let wrong = read(&PLAN.replace("schema_version: 1", "schema_version: 2"));
+    assert_eq!(found(&strict_problems(&wrong)), [("schema_version", Some(2))]);
+}
+
+#[test]
+fn cautions_name_what_the_hardware_or_the_model_may_lack() {
+    let sglang = "  sglang:\n    base_server_flags: {attention_backend: fa3}\n    \
+                  search_space: {decode_attention_backend: [fa3, flashinfer]}\n";
+    let with = |gpu: &str| read(&format!("{}{sglang}", PLAN.replace("H100", gpu)));
+    assert_eq!(with("NVIDIA H200").warnings, []);
+    let warned = with("A100").warnings;
+    let places = [
+        ("frameworks.sglang.base_server_flags.attention_backend", Some(40)),
+        ("frameworks.sglang.search_space.decode_attention_backend[0]", Some(41)),
+    ];
+    assert_eq!(found(&warned), places);
+    assert!(warned[0].message.contains("hardware.gpu_model is A100"), "{}", warned[0]);
+    let partial = read(&PLAN.replace("max_num_seqs: [32, 64]", "max_num_partial_prefills: [1, 4]")).warnings;
+    assert_eq!(found(&partial), [("frameworks.vllm.search_space.max_num_partial_prefills[1]", Some(31))]);
+    let overlap = read(&PLAN.replace("max_num_seqs: [32, 64]", "enable_dbo: [true]")).warnings;
+    assert_eq!(overlap.len(), 1);
 }

@@ -1,35 +1,9 @@
-//! Plans that exist: the cookbook's, the starter, the demos.
+//! Plans that exist: the starter, the demos, the example. The cookbook has tests of its own.
 
 use podium_domain::candidate::generate_all;
 use podium_domain::framework::Framework;
-use serde_json::{Value, json};
 
 use super::*;
-
-#[test]
-fn the_cookbook_reads_and_the_newest_vllm_rejects_what_it_dropped() {
-    let Some(file) = crate::test_support::shared_dir("cookbook/facts.json") else { return };
-    let entries: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    assert_eq!(entries.len(), 39);
-    let help = crate::test_support::shared_dir("engines/help").map(|dir| crate::help::folder(&dir).unwrap());
-    for mut entry in entries {
-        let slug = entry.as_object_mut().unwrap().remove("slug").unwrap();
-        entry["schema_version"] = 1.into();
-        entry["source"] = json!({"kind": "llm_serving_cookbook"});
-        // JSON is YAML.
-        let text = serde_json::to_string_pretty(&entry).unwrap();
-        let reading = read(&text);
-        assert_eq!(reading.problems, [], "{slug}");
-        assert_eq!(reading.warnings, [], "{slug}");
-        let sets = generate_all(&reading.plan.unwrap()).unwrap();
-        assert_eq!(sets.len(), entry["frameworks"].as_object().unwrap().len(), "{slug}");
-        let Some(help) = &help else { continue };
-        let rejected = read_with_help(&text, Some(help)).problems;
-        let dropped: Vec<_> = found(&rejected).into_iter().map(|(path, _)| path).collect();
-        let gone = ["max_num_partial_prefills", "max_long_partial_prefills"];
-        assert_eq!(dropped, gone.map(|flag| format!("frameworks.vllm.search_space.{flag}")), "{slug}");
-    }
-}
 
 #[test]
 fn blank_plans_validate() {
@@ -63,4 +37,22 @@ fn the_shipped_demo_plans_validate() {
     };
     assert_eq!(counts("demo-simulated.yaml"), [("sglang", 3), ("vllm", 3), ("tensorrt_llm", 3)]);
     assert_eq!(counts("demo-cpu.yaml"), [("llama_cpp", 4), ("vllm", 3), ("sglang", 3)]);
+}
+
+#[test]
+fn the_example_is_a_run_plan() {
+    let text = include_str!("../../../../../configs/example-plan.yaml");
+    for key in ["schema_version:", "source:", "server_command:"] {
+        assert!(!text.lines().any(|line| line.trim_start().starts_with(key)), "{key}");
+    }
+    let reading = read(text);
+    assert_eq!((&reading.problems, &reading.warnings), (&vec![], &vec![]));
+    let demanded = strict_problems(&reading);
+    let missing: Vec<_> = found(&demanded).into_iter().map(|(path, _)| path).collect();
+    let commands = ["sglang", "vllm", "tensorrt_llm"].map(|id| format!("frameworks.{id}.server_command"));
+    assert_eq!(missing[..2], ["schema_version", "source.kind"]);
+    assert_eq!(missing[2..], commands);
+    let sets = generate_all(&reading.plan.unwrap()).unwrap();
+    let counts: Vec<_> = sets.iter().map(|set| (set.candidates.len(), set.without_limit)).collect();
+    assert_eq!(counts, [(7, Some(7)); 3]);
 }
