@@ -48,6 +48,28 @@ impl Contender for ResultRow {
     }
 }
 
+impl<T: Contender> Contender for &T {
+    fn framework(&self) -> &str {
+        (**self).framework()
+    }
+
+    fn scenario(&self) -> &str {
+        (**self).scenario()
+    }
+
+    fn load_mode(&self) -> Option<LoadMode> {
+        (**self).load_mode()
+    }
+
+    fn is_measured(&self) -> bool {
+        (**self).is_measured()
+    }
+
+    fn is_selectable(&self) -> bool {
+        (**self).is_selectable()
+    }
+}
+
 /// Which throughput decides first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
