@@ -1,1 +1,10 @@
-//! Shared helpers of the integration tests.
+//! What the integration tests share: the real binaries, a service over a database of its own, plans, and bounded waits.
+//!
+//! Everything here panics where a test cannot go on: the message is what the reader of a failed test sees.
+
+pub mod bench;
+pub mod binaries;
+pub mod engines;
+pub mod plans;
+pub mod quiet;
+pub mod wait;

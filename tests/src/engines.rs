@@ -1,0 +1,42 @@
+//! Real engines on this machine, and the tiny model that they serve.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// The variable that names a folder of engines, `<engine>/bin/<program>` each.
+pub const ENGINES_DIR: &str = "PODIUM_ENGINES_DIR";
+
+/// The folder of engines: the named one, else where `make test` puts llama.cpp.
+pub fn folder() -> PathBuf {
+    std::env::var_os(ENGINES_DIR).map_or_else(own_folder, PathBuf::from)
+}
+
+/// Where `make test` puts llama.cpp and the model.
+fn own_folder() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    cache.expect("XDG_CACHE_HOME or HOME is set").join("podium/engines")
+}
+
+/// A folder to start a worker in: the paths of `configs/demo-cpu.yaml` lead to the tiny model from there.
+///
+/// # Panics
+/// When there is no model.
+pub fn working_folder() -> TempDir {
+    let places = [folder().join("llama/models"), own_folder().join("llama/models")];
+    let has_model = |place: &&PathBuf| place.join("tiny-llama.gguf").is_file() && place.join("tiny-llama").is_dir();
+    let models = places.iter().find(has_model).unwrap_or_else(|| {
+        let wanted = own_folder().join("llama");
+        panic!("there is no tiny model in {places:?}: run `engines/setup.sh {}` first", wanted.display())
+    });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["tiny-llama", "tiny-llama.gguf"] {
+        link(&models.join(name), &folder.path().join(name));
+    }
+    folder
+}
+
+fn link(from: &Path, to: &Path) {
+    std::os::unix::fs::symlink(from, to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+}

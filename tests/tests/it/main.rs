@@ -1,0 +1,12 @@
+//! Integration tests: the real programs, a real Postgres, real processes, everything on the loopback address.
+//!
+//! `cargo build --bins -p podium-server -p podium-loadgen && cargo test -p podium-tests`
+
+// mod cli;
+// mod cluster;
+// mod engines;
+mod failures;
+// mod http;
+mod interruption;
+// mod llama_server;
+mod simulated;
