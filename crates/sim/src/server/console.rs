@@ -151,8 +151,13 @@ impl Console {
                         "RuntimeError: {shortage}. Increase kv_cache_free_gpu_memory_fraction or decrease max_seq_len."
                     ),
                     Framework::LlamaCpp => format!("failed to create context: {shortage}"),
+                    Framework::Vllm | Framework::Tokenspeed if available_tokens == 0 => format!(
+                        "ValueError: No available memory for the cache blocks ({shortage}). Try increasing `gpu_memory_utilization` when initializing the engine."
+                    ),
                     Framework::Vllm | Framework::Tokenspeed => format!(
-                        "ValueError: {shortage}. Try increasing `gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine."
+                        "ValueError: To serve at least one request with the model's max seq len ({needed_tokens}), {:.2} GiB KV cache is needed, which is larger than the available KV cache memory ({:.2} GiB). Try increasing `gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine.",
+                        gib(needed_tokens),
+                        gib(available_tokens),
                     ),
                 });
             }
