@@ -1,11 +1,12 @@
 # The two commands of this project. Everything that is missing on the machine is installed on the way.
 
-.PHONY: help test demo check site
+.PHONY: help test demo check site bench
 
 help:
 	@echo "make demo   build in release, start the dashboard, carry out both demo plans (KEEP=1: serve on without a terminal)"
 	@echo "make test   every check and every test"
 	@echo "make check  formatting, lints, query cache, dependencies, licences"
+	@echo "make bench  the load generator against a server's own truth (WRITE=1: into docs/benchmarks.md)"
 	@echo "make site   what the browser loads"
 
 test check site:
@@ -13,3 +14,6 @@ test check site:
 
 demo:
 	@sh scripts/bootstrap.sh demo $(if $(KEEP),--keep)
+
+bench:
+	@sh scripts/bootstrap.sh bench $(if $(WRITE),--write)

@@ -4,6 +4,7 @@
 //! that a task needs it gets itself, and says so.
 
 mod apt;
+mod bench;
 mod browser;
 mod checks;
 mod demo;
@@ -49,6 +50,12 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// The load generator against a server's own truth, in release
+    Bench {
+        /// Put the figures into docs/benchmarks.md
+        #[arg(long)]
+        write: bool,
+    },
     /// Get a compiler for the browser code, and say which one it is
     WasmSetup,
     /// Write `.sqlx/` from the queries and the migrations
@@ -77,6 +84,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Check => checks::run(&paths),
         Task::Test => test_task::run(&paths),
         Task::Demo { keep } => demo::run(&paths, *keep),
+        Task::Bench { write } => bench::run(&paths, *write),
         Task::WasmSetup => wasm::run(&paths),
         Task::SqlxPrepare => sqlx::run_prepare(&paths),
         Task::Browser => browser::run(&paths),

@@ -15,7 +15,7 @@ use crate::live::Live;
 use crate::sample::{FailureClass, RequestSample};
 use crate::sse::SseParser;
 use crate::stop::StopHandle;
-use crate::transport::{Connection, Pool, ReadStamps, SendError};
+use crate::transport::{Connection, Pool, SendError, SocketStamps};
 
 /// How much of an error answer is kept.
 const EXCERPT_BYTES: usize = 300;
@@ -129,16 +129,17 @@ impl Exchanger<'_> {
         let message = self.pool.target().request(request.body.clone());
         let stamps = Rc::clone(connection.stamps());
         stamps.reset();
-        let sent_at = Instant::now();
-        sample.sent_at_ns = Some(self.clock.at_ns(sent_at));
+        let began = Instant::now();
         self.live.borrow_mut().on_sent();
-        let reusable = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            result = self.send_and_read(&mut connection, message, &stamps, sample) => result?,
-            failure = self.overdue(sent_at, &stamps) => return Err(failure.into()),
-            () = self.stop.stopped() => return Err(Failure::cancelled("the run was stopped").into()),
+            ended = self.send_and_read(&mut connection, message, &stamps, sample) => ended,
+            failure = self.overdue(began, &stamps) => Err(failure.into()),
+            () = self.stop.stopped() => Err(Failure::cancelled("the run was stopped").into()),
         };
-        if reusable {
+        // Also where the exchange was cut short before it could note this.
+        sample.sent_at_ns = Some(self.clock.at_ns(stamps.sent().unwrap_or(began)));
+        if ended? {
             connection.set_used();
             self.pool.put_back(connection);
         }
@@ -146,7 +147,7 @@ impl Exchanger<'_> {
     }
 
     /// Waits until the request has taken too long.
-    async fn overdue(&self, sent_at: Instant, stamps: &ReadStamps) -> Failure {
+    async fn overdue(&self, sent_at: Instant, stamps: &SocketStamps) -> Failure {
         let deadline = sent_at + self.limits.total;
         loop {
             let silent_since = stamps.last().unwrap_or(sent_at);
@@ -169,10 +170,12 @@ impl Exchanger<'_> {
         &self,
         connection: &mut Connection,
         message: http::Request<http_body_util::Full<Bytes>>,
-        stamps: &ReadStamps,
+        stamps: &SocketStamps,
         sample: &mut RequestSample,
     ) -> Result<bool, Ended> {
-        let response = connection.send(message).await.map_err(|error| match error {
+        let sent = connection.send(message).await;
+        sample.sent_at_ns = stamps.sent().map(|at| self.clock.at_ns(at));
+        let response = sent.map_err(|error| match error {
             SendError::NotSent => Ended::NotSent,
             SendError::Closed => Ended::Closed,
             SendError::Http(error) => Failure::protocol(explain(&error, "before it answered")).into(),
@@ -205,7 +208,7 @@ impl Exchanger<'_> {
         &self,
         connection: &mut Connection,
         mut body: Incoming,
-        stamps: &ReadStamps,
+        stamps: &SocketStamps,
         sample: &mut RequestSample,
     ) -> Result<(), Failure> {
         let mut parser = SseParser::default();
@@ -242,7 +245,7 @@ impl Exchanger<'_> {
         &self,
         connection: &mut Connection,
         mut body: Incoming,
-        stamps: &ReadStamps,
+        stamps: &SocketStamps,
         sample: &mut RequestSample,
     ) -> Result<(), Failure> {
         let mut whole = Vec::new();

@@ -17,6 +17,7 @@ mod health;
 mod job;
 mod live;
 mod message;
+mod priority;
 mod run;
 mod sample;
 mod sample_file;

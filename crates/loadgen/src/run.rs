@@ -17,6 +17,7 @@ use crate::health::{LoopDelays, thread_cpu_time};
 use crate::job::{LoadJob, PROTOCOL_VERSION};
 use crate::live::Live;
 use crate::message::{AgentMessage, LoadReport};
+use crate::priority::RaisedPriority;
 use crate::sample::{FailureClass, RequestSample};
 use crate::sample_file::write_samples;
 use crate::stop::StopHandle;
@@ -56,6 +57,7 @@ pub fn run(job: &LoadJob, stop: &StopHandle, mut on_message: impl FnMut(AgentMes
         schedule.truncate_after(duration_s);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::EventLoop)?;
+    let _priority = RaisedPriority::ask();
     let local = LocalSet::new();
     local.block_on(&runtime, async {
         let pool = Pool::new(Target::resolve(job).await?);

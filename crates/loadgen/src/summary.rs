@@ -124,18 +124,25 @@ fn duration_s(measured: &Measured<'_>) -> f64 {
 /// Where an answer has as many content events as tokens, each gap is one token's. Where the counts differ the tokens of
 /// each event are unknown, and the later tokens are spread evenly over the gaps. Without a count there is no ITL.
 fn gaps_ms(complete: &[&RequestSample]) -> (Option<Distribution>, Option<Distribution>) {
-    let (mut itl_ms, mut gap_ms) = (Vec::new(), Vec::new());
+    let tokens_per_gap = |sample: &RequestSample| {
+        let later_tokens = f64::from(sample.output_tokens?.saturating_sub(1));
+        Some(later_tokens / f64::from(sample.gaps.len().max(1)))
+    };
+    let events: usize = complete.iter().map(|sample| sample.gaps.len() as usize).sum();
+    // Millions of gaps: one list of them at a time, and of the right size.
+    let mut pooled = Vec::with_capacity(events);
+    complete.iter().for_each(|sample| pooled.extend(sample.gaps.iter().map(ms)));
+    let chunk_gap_ms = Distribution::of(&mut pooled);
+    if complete.iter().all(|sample| sample.gaps.is_empty() || tokens_per_gap(sample) == Some(1.0)) {
+        return (chunk_gap_ms.clone(), chunk_gap_ms);
+    }
+    pooled.clear();
     for sample in complete {
-        let later_tokens = sample.output_tokens.map(|tokens| f64::from(tokens.saturating_sub(1)));
-        let tokens_per_gap = later_tokens.map(|tokens| tokens / f64::from(sample.gaps.len().max(1)));
-        for gap in sample.gaps.iter().map(ms) {
-            gap_ms.push(gap);
-            if let Some(tokens) = tokens_per_gap.filter(|tokens| *tokens > 0.0) {
-                itl_ms.push(gap / tokens);
-            }
+        if let Some(tokens) = tokens_per_gap(sample).filter(|tokens| *tokens > 0.0) {
+            pooled.extend(sample.gaps.iter().map(|gap| ms(gap) / tokens));
         }
     }
-    (Distribution::of(&mut itl_ms), Distribution::of(&mut gap_ms))
+    (Distribution::of(&mut pooled), chunk_gap_ms)
 }
 
 /// The share of content events that came in the same read as the event before them.

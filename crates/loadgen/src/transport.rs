@@ -6,6 +6,6 @@ mod pool;
 mod target;
 
 pub(crate) use connection::{Connection, SendError};
-pub(crate) use io::ReadStamps;
+pub(crate) use io::SocketStamps;
 pub(crate) use pool::Pool;
 pub(crate) use target::Target;

@@ -15,6 +15,8 @@ use crate::sample::RequestSample;
 const SATURATED_CPU_SHARE: f64 = 0.9;
 /// Share of events read together from which on gaps between tokens mean little.
 const COALESCED_SHARE: f64 = 0.5;
+/// Lateness of the event loop from which on tokens read together are its own doing, ms.
+const LATE_LOOP_MS: f64 = 5.0;
 /// An answer whose tokens all came within this share of its latency came at once.
 const AT_ONCE_SHARE: f64 = 0.05;
 /// Answers with fewer content events say nothing about the gaps between them.
@@ -99,6 +101,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Verdict {
         findings.invalid("nothing_completed", "no request was answered to its end".to_owned());
     } else {
         client(evidence, &mut findings);
+        read_in_batches(evidence, &mut findings);
         events_at_once(evidence, &mut findings);
         delivered_load(evidence, &mut findings);
         token_counts(evidence, &mut findings);
@@ -136,6 +139,25 @@ fn client(evidence: &Evidence<'_>, findings: &mut Findings) {
     }
 }
 
+/// Tokens that came one by one and were read in batches, by a client that was late by about the time between them.
+fn read_in_batches(evidence: &Evidence<'_>, findings: &mut Findings) {
+    let summary = evidence.summary;
+    let (Some(coalesced), Some(late_ms), Some(tpot)) =
+        (summary.client.coalesced_event_share, summary.client.loop_delay_p99_ms, summary.tpot_ms.as_ref())
+    else {
+        return;
+    };
+    // A server or a proxy that sends several tokens at once is no fault of a client that was awake.
+    if coalesced >= COALESCED_SHARE && late_ms > LATE_LOOP_MS && late_ms > 0.5 * tpot.p50 && !findings.client_limited {
+        findings.client_limited(format!(
+            "{:.0} % of events were read together with others while the load process woke up to {late_ms:.1} ms late \
+             (99th percentile), against {:.1} ms between tokens",
+            coalesced * 100.0,
+            tpot.p50
+        ));
+    }
+}
+
 /// The latency that a late client would falsify first.
 fn shortest_latency_ms(summary: &Summary) -> Option<f64> {
     summary.ttft_ms.as_ref().or(summary.e2e_ms.as_ref()).map(|latency| latency.p50)
@@ -165,6 +187,9 @@ fn events_at_once(evidence: &Evidence<'_>, findings: &mut Findings) {
     let stall_ms = summary.client.loop_delay_max_ms.unwrap_or(0.0);
     let seen =
         format!("{at_once} of {} answers came at once, {:.0} % of events with others", shares.len(), coalesced * 100.0);
+    if findings.client_limited {
+        return;
+    }
     if stall_ms > 10.0 && stall_ms > 0.2 * latency_ms {
         findings.client_limited(format!("{seen}: the load process did not run for up to {stall_ms:.0} ms meanwhile"));
     } else {

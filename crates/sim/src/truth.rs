@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -95,11 +95,13 @@ pub struct Framing {
     pub events_per_write: u32,
     /// Every content event is cut in the middle (inside a multi-byte character) and its halves are written 1 ms apart.
     pub split_events: bool,
+    /// The head of a streamed answer goes out with its first event instead of before it.
+    pub head_with_first_event: bool,
 }
 
 impl Default for Framing {
     fn default() -> Self {
-        Framing { crlf: false, comments: false, events_per_write: 1, split_events: false }
+        Framing { crlf: false, comments: false, events_per_write: 1, split_events: false, head_with_first_event: false }
     }
 }
 
@@ -204,6 +206,10 @@ pub enum TruthEnd {
     ClientClosed,
 }
 
+/// Connections that may wait to be accepted: a client may open thousands at once, and one that is dropped for want of
+/// room comes again a second later.
+const BACKLOG: u32 = 4096;
+
 struct Shared {
     config: TruthConfig,
     records: Mutex<Vec<TruthRecord>>,
@@ -238,7 +244,9 @@ impl TruthServer {
     /// # Errors
     /// When no port can be bound.
     pub async fn start(config: TruthConfig) -> io::Result<TruthServer> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let listener = socket.listen(BACKLOG)?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             config,
@@ -368,6 +376,8 @@ async fn serve_connection(stream: TcpStream, shared: &Shared, connection: u64) {
     let mut wire = wire::Wire::new(stream);
     // A read or write error means that the client is gone; the record of the request, if there was one, says so.
     while let Ok(Some(request)) = wire.read_request().await {
+        // Requests that came with this one are read before it is parsed, so that none is read late for another's sake.
+        tokio::task::yield_now().await;
         match answer::answer(&mut wire, request, shared, connection).await {
             Ok(answer::After::KeepAlive) => {}
             Ok(answer::After::Close) | Err(_) => return,

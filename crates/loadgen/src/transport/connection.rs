@@ -14,10 +14,14 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use tokio::net::TcpStream;
 
-use super::io::{ReadStamps, Scratch, StampedStream};
+use super::io::{Scratch, SocketStamps, StampedStream};
 use super::target::Target;
 
 type Driver = http1::Connection<StampedStream, Full<Bytes>>;
+
+/// What a connection reads at once. Hyper's own buffers grow to hundreds of kilobytes where a server is fast, which
+/// thousands of connections cannot afford.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
 
 /// An established connection.
 ///
@@ -31,7 +35,7 @@ pub(crate) struct Connection {
     ended: bool,
     /// When its last answer ended; `None` before its first request.
     used_at: Option<Instant>,
-    stamps: Rc<ReadStamps>,
+    stamps: Rc<SocketStamps>,
 }
 
 /// Why a request got no answer.
@@ -50,14 +54,18 @@ impl Connection {
     pub async fn open(target: &Target, scratch: &Scratch) -> io::Result<Self> {
         let stream = TcpStream::connect(target.addresses.as_slice()).await?;
         stream.set_nodelay(true)?;
-        let stamps = Rc::new(ReadStamps::default());
+        let stamps = Rc::new(SocketStamps::default());
         let stream = StampedStream::new(stream, Rc::clone(&stamps), scratch.clone());
-        let (sender, driver) = http1::handshake(stream).await.map_err(io::Error::other)?;
+        let (sender, driver) = http1::Builder::new()
+            .read_buf_exact_size(Some(READ_BUFFER_BYTES))
+            .handshake(stream)
+            .await
+            .map_err(io::Error::other)?;
         Ok(Connection { sender, driver: Box::pin(driver), ended: false, used_at: None, stamps })
     }
 
-    /// When the socket was read.
-    pub fn stamps(&self) -> &Rc<ReadStamps> {
+    /// When the socket was written and read.
+    pub fn stamps(&self) -> &Rc<SocketStamps> {
         &self.stamps
     }
 

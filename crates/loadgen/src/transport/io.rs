@@ -1,4 +1,5 @@
-//! The socket under hyper: every read is stamped before anything looks at its bytes.
+//! The socket under hyper: a request is stamped just before its first byte goes out, every read before anything looks
+//! at its bytes.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -12,20 +13,27 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Bytes that one read takes at most.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
-/// When a connection's socket was read.
+/// When a connection's socket was written and read.
 #[derive(Debug, Default)]
-pub(crate) struct ReadStamps {
+pub(crate) struct SocketStamps {
+    sent: Cell<Option<Instant>>,
     first: Cell<Option<Instant>>,
     last: Cell<Option<Instant>>,
 }
 
-impl ReadStamps {
-    /// Forgets what was read: a new request begins.
+impl SocketStamps {
+    /// Forgets what was written and read: a new request begins.
     pub fn reset(&self) {
+        self.sent.set(None);
         self.first.set(None);
         self.last.set(None);
+    }
+
+    /// Just before the first write since the reset that took a byte.
+    pub fn sent(&self) -> Option<Instant> {
+        self.sent.get()
     }
 
     /// The first read since the reset.
@@ -36,6 +44,12 @@ impl ReadStamps {
     /// The latest read since the reset.
     pub fn last(&self) -> Option<Instant> {
         self.last.get()
+    }
+
+    fn note_write(&self, before: Instant) {
+        if self.sent.get().is_none() {
+            self.sent.set(Some(before));
+        }
     }
 
     fn stamp(&self, now: Instant) {
@@ -58,16 +72,16 @@ impl Scratch {
     }
 }
 
-/// A TCP stream that stamps its reads.
+/// A TCP stream that stamps its writes and reads.
 #[derive(Debug)]
 pub(crate) struct StampedStream {
     stream: TcpStream,
-    stamps: Rc<ReadStamps>,
+    stamps: Rc<SocketStamps>,
     scratch: Scratch,
 }
 
 impl StampedStream {
-    pub fn new(stream: TcpStream, stamps: Rc<ReadStamps>, scratch: Scratch) -> Self {
+    pub fn new(stream: TcpStream, stamps: Rc<SocketStamps>, scratch: Scratch) -> Self {
         StampedStream { stream, stamps, scratch }
     }
 }
@@ -89,7 +103,10 @@ impl hyper::rt::Read for StampedStream {
 
 impl hyper::rt::Write for StampedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let before = Instant::now();
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.stamps.note_write(before);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -109,6 +126,9 @@ impl hyper::rt::Write for StampedStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let before = Instant::now();
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
+        self.stamps.note_write(before);
+        Poll::Ready(Ok(written))
     }
 }

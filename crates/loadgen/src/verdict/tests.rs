@@ -146,6 +146,24 @@ fn a_starved_client_that_reads_event_by_event_is_recognised() {
 }
 
 #[test]
+fn tokens_read_in_batches_are_the_fault_of_a_late_client_alone() {
+    // Four tokens each 20 ms in one read.
+    let in_batches = |sample: &mut RequestSample| {
+        sample.gaps = Default::default();
+        (1..=20).for_each(|event| sample.gaps.push(if event % 4 == 0 { 20 * MS } else { 0 }));
+        sample.output_tokens = Some(21);
+        sample.last_token_at_ns = sample.first_token_at_ns.map(|first| first + 100 * MS);
+    };
+    let case = |loop_delays_ms| {
+        let mut case = Case { loop_delays_ms, ..Case::default() }.with_each(in_batches);
+        case.requests.iter_mut().for_each(|request| request.output_len = 21);
+        case
+    };
+    case((8.0, 40.0)).is("invalid", &["client_limited"], true);
+    case((1.0, 3.0)).is("valid", &[], false);
+}
+
+#[test]
 fn answers_at_once_to_an_awake_client_are_the_servers_doing() {
     starved().is("doubtful", &["answers_at_once"], false);
 }

@@ -60,7 +60,7 @@ pub(super) async fn answer(wire: &mut Wire, request: Request, shared: &Shared, c
     let fault = config.fault.filter(|_| strikes);
     let style =
         ResponseStyle { endpoint, id: format!("truth-{index}"), model: config.model.clone(), created: CREATED_UNIX_S };
-    let mut answer = Answer { wire, config, fault, style, generation, record: &mut record };
+    let mut answer = Answer { wire, config, fault, style, generation, record: &mut record, templates: [None, None] };
     let result = answer.run().await;
     if result.is_err() {
         record.end = TruthEnd::ClientClosed;
@@ -81,7 +81,19 @@ struct Answer<'a> {
     style: ResponseStyle,
     generation: GenerationRequest,
     record: &'a mut TruthRecord,
+    /// Of text and of reasoning events, once one was written.
+    templates: [Option<EventTemplate>; 2],
 }
+
+/// The bytes around the text of a content event. Events are serialised once for each answer: a server that spends its
+/// time on JSON reads its next request late, and its clients seem late.
+struct EventTemplate {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+/// Stands for the text while a template is made; no JSON escape changes it.
+const TEXT_MARK: &str = "\u{a7}text\u{a7}";
 
 impl Answer<'_> {
     async fn run(&mut self) -> io::Result<After> {
@@ -132,7 +144,11 @@ impl Answer<'_> {
     }
 
     async fn stream(&mut self) -> io::Result<After> {
-        self.wire.begin_events().await?;
+        if self.config.framing.head_with_first_event {
+            self.wire.prepare_events();
+        } else {
+            self.wire.begin_events().await?;
+        }
         if self.config.role_event && self.style.endpoint == Endpoint::Chat {
             let role = self.encode(&self.style.role_event().to_string());
             self.wire.chunk(&role).await?;
@@ -183,8 +199,7 @@ impl Answer<'_> {
             closing.extend(self.encode(&self.style.usage_event(self.usage()).to_string()));
         }
         closing.extend(self.encode("[DONE]"));
-        self.wire.chunk(&closing).await?;
-        self.wire.end_chunks().await?;
+        self.wire.last_chunk(&closing).await?;
         Ok(After::KeepAlive)
     }
 
@@ -201,6 +216,9 @@ impl Answer<'_> {
     /// Waits until `after` from the request's arrival; fails when the client leaves first.
     async fn wait(&mut self, after: Duration) -> io::Result<()> {
         let due = TimerInstant::from_std(self.record.read_at + after);
+        if due <= TimerInstant::now() {
+            return Ok(());
+        }
         tokio::select! {
             biased;
             () = sleep_until(due) => Ok(()),
@@ -208,15 +226,31 @@ impl Answer<'_> {
         }
     }
 
-    fn append(&self, pending: &mut Pending, first_token: u32, tokens: u32) {
+    fn append(&mut self, pending: &mut Pending, first_token: u32, tokens: u32) {
         let reasoning = first_token < self.config.reasoning_tokens;
-        let text: String = (first_token..first_token + tokens).map(token_text).collect();
-        let event = if reasoning { self.style.reasoning_event(&text) } else { self.style.text_event(&text) };
         if self.config.framing.comments {
             pending.bytes.extend_from_slice(self.line(": ping").as_bytes());
         }
-        pending.bytes.extend(self.encode(&event.to_string()));
+        let template = match self.templates[usize::from(reasoning)].take() {
+            Some(template) => template,
+            None => self.template(reasoning),
+        };
+        pending.bytes.extend_from_slice(&template.before);
+        (first_token..first_token + tokens).for_each(|n| pending.bytes.extend_from_slice(token_text(n).as_bytes()));
+        pending.bytes.extend_from_slice(&template.after);
+        self.templates[usize::from(reasoning)] = Some(template);
         pending.tokens.push(tokens);
+    }
+
+    fn template(&self, reasoning: bool) -> EventTemplate {
+        let event = if reasoning { self.style.reasoning_event(TEXT_MARK) } else { self.style.text_event(TEXT_MARK) };
+        let event = event.to_string();
+        let (before, after) = event.split_once(TEXT_MARK).unwrap_or((&event, ""));
+        let end = self.line("");
+        EventTemplate {
+            before: format!("data: {before}").into_bytes(),
+            after: format!("{after}{end}{end}").into_bytes(),
+        }
     }
 
     async fn flush(&mut self, pending: &mut Pending) -> io::Result<()> {

@@ -48,7 +48,8 @@ async fn every_token_is_sent_and_recorded() {
 
 #[tokio::test]
 async fn framing_changes_bytes_and_not_tokens() {
-    let framing = Framing { crlf: true, comments: true, events_per_write: 3, split_events: true };
+    let framing =
+        Framing { crlf: true, comments: true, events_per_write: 3, split_events: true, head_with_first_event: true };
     let server = TruthServer::start(TruthConfig { framing, role_event: false, ..quick() }).await.unwrap();
     let answer = chat(&server, 7).await;
     assert_eq!(answer.matches(": ping\r\n").count(), 7);

@@ -11,6 +11,10 @@ use tokio::net::TcpStream;
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
+const EVENTS_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n\
+      transfer-encoding: chunked\r\nx-podium-simulated: 1\r\n\r\n";
+
 /// A request that was read to its end.
 pub(super) struct Request {
     pub method: String,
@@ -23,11 +27,13 @@ pub(super) struct Request {
 pub(super) struct Wire {
     stream: TcpStream,
     buffer: BytesMut,
+    /// A head that goes out with the first chunk.
+    pending_head: &'static [u8],
 }
 
 impl Wire {
     pub(super) fn new(stream: TcpStream) -> Wire {
-        Wire { stream, buffer: BytesMut::with_capacity(8 * 1024) }
+        Wire { stream, buffer: BytesMut::with_capacity(8 * 1024), pending_head: b"" }
     }
 
     /// The next request, or `None` when the client closed the connection between two requests.
@@ -89,22 +95,36 @@ impl Wire {
 
     /// Writes the head of an event stream.
     pub(super) async fn begin_events(&mut self) -> io::Result<()> {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n\
-                    transfer-encoding: chunked\r\nx-podium-simulated: 1\r\n\r\n";
-        self.stream.write_all(head.as_bytes()).await
+        self.stream.write_all(EVENTS_HEAD).await
+    }
+
+    /// Holds the head of an event stream back until the first chunk.
+    pub(super) fn prepare_events(&mut self) {
+        self.pending_head = EVENTS_HEAD;
     }
 
     /// Writes one chunk of the body, in one write.
     pub(super) async fn chunk(&mut self, payload: &[u8]) -> io::Result<()> {
-        let mut bytes = format!("{:x}\r\n", payload.len()).into_bytes();
-        bytes.extend_from_slice(payload);
-        bytes.extend_from_slice(b"\r\n");
+        let bytes = self.framed(payload, b"\r\n");
+        self.stream.write_all(&bytes).await
+    }
+
+    /// Writes the last chunk and the end of the body, in one write.
+    pub(super) async fn last_chunk(&mut self, payload: &[u8]) -> io::Result<()> {
+        let bytes = self.framed(payload, b"\r\n0\r\n\r\n");
         self.stream.write_all(&bytes).await
     }
 
     /// Ends a chunked body.
     pub(super) async fn end_chunks(&mut self) -> io::Result<()> {
-        self.stream.write_all(b"0\r\n\r\n").await
+        let head = std::mem::take(&mut self.pending_head);
+        self.stream.write_all(&[head, b"0\r\n\r\n"].concat()).await
+    }
+
+    fn framed(&mut self, payload: &[u8], end: &[u8]) -> Vec<u8> {
+        let head = std::mem::take(&mut self.pending_head);
+        let size = format!("{:x}\r\n", payload.len());
+        [head, size.as_bytes(), payload, end].concat()
     }
 
     /// Returns when the client has closed its side; bytes that it sends meanwhile are kept for the next request.

@@ -1,0 +1,42 @@
+//! How far the load generator's figures are from a server's own truth, and what a token costs it.
+//!
+//! `cargo xtask bench` builds this in release and runs it; it writes Markdown. With the names of parts (`accuracy`,
+//! `open-loop`, `cost`, `memory`) it runs only those; with numbers, `accuracy` takes them as its numbers of streams.
+
+mod accuracy;
+mod cost;
+mod measure;
+mod memory;
+mod open_loop;
+mod truth_process;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some(truth_process::TRUTH_SERVER_ARGUMENT) => return truth_process::serve(&arguments[1..]),
+        Some(memory::CHILD_ARGUMENT) => return memory::child(&arguments[1..]),
+        _ => {}
+    }
+    truth_process::prepare_process();
+    let streams: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| a.parse::<u32>().is_err()).collect();
+    if let Some(unknown) = parts.iter().find(|part| !["accuracy", "open-loop", "cost", "memory"].contains(part)) {
+        return Err(format!("there is no part {unknown:?}: use accuracy, open-loop, cost or memory").into());
+    }
+    let wanted = |part: &str| if parts.is_empty() { streams.is_empty() } else { parts.contains(&part) };
+    if wanted("accuracy") || !streams.is_empty() {
+        accuracy::run(if streams.is_empty() { &[32, 128, 512, 1024, 2048] } else { &streams })?;
+    }
+    if wanted("open-loop") {
+        open_loop::run()?;
+    }
+    if wanted("cost") {
+        cost::run()?;
+    }
+    if wanted("memory") {
+        memory::run()?;
+    }
+    Ok(())
+}
