@@ -49,6 +49,8 @@ function listen(page: Page, problems: string[], scripts: boolean): void {
   page.on('requestfailed', (request) => {
     // With JavaScript switched off it is the browser itself that blocks the scripts.
     if (!scripts && request.resourceType() === 'script') return;
+    // Leaving a page ends what it was still loading.
+    if (request.failure()?.errorText === 'net::ERR_ABORTED') return;
     problems.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
   });
 }

@@ -5,7 +5,7 @@ use podium_domain::framework::Framework;
 use podium_domain::status::{CandidateStatus, MeasurementStatus};
 use podium_service::{CandidateView, CellView, MeasurementView, RunView};
 
-use super::{FrameworkMark, StatusMark};
+use super::{FrameworkMark, StatusMark, command_words};
 use crate::format::{figure, figure_or_dash, percent};
 use crate::{spark, words};
 
@@ -98,7 +98,7 @@ fn candidate_row(candidate: &CandidateView) -> impl IntoView + use<> {
                         <code>{candidate.candidate_id.clone()}</code>
                     </p>
                     {facts}
-                    <pre class="command">{candidate.command.clone()}</pre>
+                    <pre class="command">{command_words(&candidate.command)}</pre>
                 </details>
             </th>
             {cells}

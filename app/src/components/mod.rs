@@ -13,6 +13,7 @@ mod report;
 mod run_head;
 
 pub use command::Command;
+use command::words as command_words;
 pub use empty_state::EmptyState;
 pub use loaded::loaded;
 pub use logs::{launches, logs};

@@ -32,6 +32,7 @@ pub fn PlanEditor(
     view! {
         <div
             class="plan-editor-root"
+            id="plan-editor-root"
             on:input=move |event: ev::Event| with(Editor::typed, &event)
             on:change=move |event: ev::Event| with(Editor::changed, &event)
             on:click=move |event: ev::MouseEvent| with(Editor::clicked, &event)

@@ -5,7 +5,7 @@ use podium_formats::plan::Problem;
 use podium_service::PlanCheck;
 
 use super::sizes;
-use crate::components::FrameworkMark;
+use crate::components::{FrameworkMark, command_words};
 use crate::format::counted;
 
 /// Everything that is wrong, counted, each with its place and line; then what is only worth knowing.
@@ -41,10 +41,10 @@ fn problem(problem: &Problem) -> AnyView {
             " "
         }
     });
+    let path = (!problem.path.is_empty()).then(|| view! { <code>{problem.path.clone()}</code> " " });
     view! {
         <li data-path=problem.path.clone()>
-            <code>{problem.path.clone()}</code>
-            " "
+            {path}
             {line}
             <span>{problem.message.clone()}</span>
         </li>
@@ -77,7 +77,7 @@ pub fn candidates(check: &PlanCheck) -> AnyView {
                     <FrameworkMark framework=candidate.framework />
                     " "
                     <code>{candidate.candidate_id.clone()}</code>
-                    <pre class="command">{candidate.command.clone()}</pre>
+                    <pre class="command">{command_words(&candidate.command)}</pre>
                 </li>
             }
         })

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use podium_domain::row::{ResultRow, RowStatus};
 use podium_domain::validity::Validity;
 
+use crate::components::command_words;
 use crate::format::{figure_or_dash, percent};
 
 /// One column.
@@ -108,10 +109,20 @@ impl Column {
             }
             Cell::Share(value) => value(row).map_or_else(|| "–".to_owned(), percent).into_any(),
         };
-        match (heads_row, self.is_number()) {
-            (true, _) => view! { <th scope="row">{content}</th> }.into_any(),
-            (false, true) => view! { <td class="number">{content}</td> }.into_any(),
-            (false, false) => view! { <td>{content}</td> }.into_any(),
+        let class = match self.cell {
+            Cell::Number(_) | Cell::Share(_) => "number",
+            Cell::Text(_) => "nowrap",
+            Cell::View(_) => "",
+        };
+        if heads_row {
+            view! {
+                <th scope="row" class=class>
+                    {content}
+                </th>
+            }
+            .into_any()
+        } else {
+            view! { <td class=class>{content}</td> }.into_any()
         }
     }
 }
@@ -173,7 +184,7 @@ fn sla(row: &ResultRow) -> AnyView {
 
 fn command(row: &ResultRow) -> AnyView {
     match row.launch_command() {
-        Some(command) => view! { <code class="command in-table">{command.to_owned()}</code> }.into_any(),
+        Some(command) => view! { <code class="command in-table">{command_words(command)}</code> }.into_any(),
         None => "–".into_any(),
     }
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::Watched;
 use super::feed::Connection;
 use crate::dto::LiveTick;
-use crate::format::{figure, figure_or_dash};
+use crate::format::figure;
 use crate::spark;
 
 /// The horizontal axis of a measurement that has just begun spans this many seconds.
@@ -90,14 +90,14 @@ pub(super) fn Panel(watched: Watched) -> impl IntoView {
 
 fn line_view(line: Line, ticks: RwSignal<Vec<LiveTick>>) -> AnyView {
     let Line { name, unit, value } = line;
-    let last = move || figure_or_dash(ticks.with(|ticks| ticks.iter().rev().find_map(value)));
+    let last = move || ticks.with(|ticks| ticks.iter().rev().find_map(value)).map_or_else(|| "–".to_owned(), shown);
     let points = move || {
         let points: Vec<_> = ticks.with(|ticks| ticks.iter().map(|tick| (f64::from(tick.t_s), value(tick))).collect());
         spark::polyline(&points, MIN_SPAN_S)
     };
     let top = move || {
         let top = ticks.with(|ticks| ticks.iter().filter_map(value).fold(0.0, f64::max));
-        format!("top of the line: {} {unit}", figure(top))
+        format!("top of the line: {} {unit}", shown(top))
     };
     view! {
         <figure class="live-line">
@@ -114,6 +114,11 @@ fn line_view(line: Line, ticks: RwSignal<Vec<LiveTick>>) -> AnyView {
         </figure>
     }
     .into_any()
+}
+
+/// Counts as they are, measured values with three digits.
+fn shown(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { figure(value) }
 }
 
 /// The second as data, for programs that read the page.

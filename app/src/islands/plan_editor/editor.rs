@@ -80,6 +80,10 @@ impl Editor {
             None if area.value() != original => self.text_changed(),
             None => {}
         }
+        if let Some(root) = part("plan-editor-root") {
+            // Styles and tests can tell that it listens. A constant, valid attribute name.
+            let _ = root.set_attribute("data-awake", "true");
+        }
     }
 
     /// Something was typed, perhaps in the text.
