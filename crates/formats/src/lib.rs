@@ -8,6 +8,8 @@ pub mod plan;
 
 pub mod rows;
 
+pub mod import;
+
 pub mod report;
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ mod markdown;
 mod tables;
 
 pub use csv::csv;
+pub(crate) use csv::{csv_fields, csv_header};
 pub use html::{Figure, html};
-pub use json::{compare_json, json};
+pub use json::{ShortAnswer, compare_json, json};
 pub use markdown::markdown;
 
 #[cfg(test)]

@@ -5,6 +5,10 @@ use std::io::{self, BufRead, Write};
 
 use podium_domain::row::ResultRow;
 
+mod standings;
+
+pub use standings::Standings;
+
 /// A line that is not a result row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowProblem {
@@ -43,21 +47,30 @@ pub fn read(mut reader: impl BufRead) -> io::Result<ReadRows> {
             return Ok(found);
         }
         number += 1;
-        let text = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        match read_row(text) {
-            Ok(row) => found.rows.push(row),
-            Err(message) => found.problems.push(RowProblem { line: number, message }),
+        match read_line(&line) {
+            None => {}
+            Some(Ok(row)) => found.rows.push(row),
+            Some(Err(message)) => found.problems.push(RowProblem { line: number, message }),
         }
     }
 }
 
+/// Reads one line; `None` for an empty one.
+fn read_line(line: &[u8]) -> Option<Result<ResultRow, String>> {
+    let text = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+    (!text.is_empty()).then(|| read_row(text))
+}
+
+/// Reads one row; the error names the key's path where there is one.
 fn read_row(text: &[u8]) -> Result<ResultRow, String> {
     if text.first() != Some(&b'{') {
         return Err("not a result row: each line has to be one JSON object".to_owned());
     }
+    // Following the path costs time, so it is done only for rows that turn out to be wrong.
+    serde_json::from_slice(text).or_else(|_| read_row_slowly(text))
+}
+
+fn read_row_slowly(text: &[u8]) -> Result<ResultRow, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let row = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

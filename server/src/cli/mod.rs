@@ -2,6 +2,7 @@
 
 mod candidates;
 mod compare;
+mod import;
 mod load;
 mod plans;
 mod run;
@@ -43,6 +44,7 @@ enum Command {
     Validate(validate::ValidateArgs),
     Candidates(candidates::CandidatesArgs),
     Compare(compare::CompareArgs),
+    Import(import::ImportArgs),
     Load(load::LoadArgs),
     Sim(sim::SimArgs),
 }
@@ -69,6 +71,7 @@ impl Cli {
             Command::Validate(args) => validate::run(&args),
             Command::Candidates(args) => candidates::run(&args),
             Command::Compare(args) => compare::run(&args),
+            Command::Import(args) => import::run(&args),
             Command::Load(args) => load::run(args).await,
             Command::Sim(args) => Ok(sim::run(args).await),
         }

@@ -30,15 +30,11 @@ const COLUMNS: [&str; 19] = [
 /// `simulated` says which.
 pub fn csv(report: &Report) -> String {
     let simulated = report.is_simulated();
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut header: Vec<&str> = COLUMNS.to_vec();
-    if simulated {
-        header.push("simulated");
-    }
+    let mut writer = csv::Writer::from_writer(csv_header(simulated).into_bytes());
     // Writing into memory cannot fail, and every record has as many fields as the header.
-    let mut written = writer.write_record(&header);
+    let mut written = Ok(());
     for row in report.rows_of(&report.order) {
-        let mut fields = fields(row);
+        let mut fields = csv_fields(row);
         if simulated {
             fields.push(row.is_simulated().to_string());
         }
@@ -48,7 +44,13 @@ pub fn csv(report: &Report) -> String {
     String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
 }
 
-fn fields(row: &ResultRow) -> Vec<String> {
+/// The header line.
+pub(crate) fn csv_header(simulated: bool) -> String {
+    format!("{}{}\n", COLUMNS.join(","), if simulated { ",simulated" } else { "" })
+}
+
+/// The fields of a row, one per column, without `simulated`.
+pub(crate) fn csv_fields(row: &ResultRow) -> Vec<String> {
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let metrics = &row.metrics;
     vec![
