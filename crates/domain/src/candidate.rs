@@ -148,8 +148,9 @@ fn argv(
     argv
 }
 
-/// Longest readable part of an id, in characters; the fingerprint behind it keeps ids distinct.
-const MAX_SLUG: usize = 72;
+/// Longest readable part of an id, in characters: room for seven searched knobs, and short enough for file names that
+/// are made from an id. The fingerprint behind it keeps ids distinct where it is cut.
+const MAX_SLUG: usize = 180;
 
 fn candidate_id(framework: Framework, base: &FlagMap, flags: &FlagMap, baseline: bool) -> String {
     let changed = flags.iter().filter(|(name, value)| base.get(*name) != Some(value));
@@ -272,11 +273,67 @@ mod tests {
         assert_eq!(set.candidates[0].command, "llama-server --model 'tiny model.gguf' --parallel 2");
     }
 
+    /// Ids stand in databases, files and links: a change of how they are made would break all of them.
+    #[test]
+    fn ids_are_the_same_for_ever() {
+        let part = part(
+            json!({"tensor_parallel_size": 8, "max_model_len": 12288, "dtype": "auto"}),
+            json!({"max_num_seqs": [32], "speculative_config": [null, {"method": "ngram", "n": [1, 2]}]}),
+        );
+        let set = generate(&plan(8), Framework::Vllm, &part).unwrap();
+        let ids: Vec<_> = set.candidates.iter().map(|candidate| candidate.candidate_id.as_str()).collect();
+        let expected = [
+            "vllm-baseline-93c79ea5",
+            "vllm-max-num-seqs-32-speculative-config-null-b4d12dfd",
+            "vllm-max-num-seqs-32-speculative-config-method-ngram-n-1-2-9fb60ca3",
+        ];
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn an_id_names_everything_that_differs_from_the_base() {
+        let names =
+            ["max_num_batched_tokens", "max_num_partial_prefills", "long_prefill_token_threshold", "block_size"];
+        let space: serde_json::Map<_, _> = names.iter().map(|name| (name.to_string(), json!([16384]))).collect();
+        let set = generate(&plan(2), Framework::Vllm, &part(json!({}), Value::Object(space))).unwrap();
+        let id = &set.candidates[1].candidate_id;
+        for name in names {
+            assert!(id.contains(&format!("{}-16384", name.replace('_', "-"))), "{id}");
+        }
+        let long = json!({"hf_overrides": ["x".repeat(10_000)]});
+        let set = generate(&plan(2), Framework::Vllm, &part(json!({}), long)).unwrap();
+        assert!(set.candidates[1].candidate_id.len() < 200);
+    }
+
+    /// Values of every kind that a plan can hold.
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            (0..3i64).prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            Just(Value::Null),
+            "[a-b ]{0,2}".prop_map(Value::from),
+            (0..2i64).prop_map(|n| json!([n])),
+            (0..2i64).prop_map(|n| json!({"k": n})),
+        ]
+    }
+
+    /// Names of switches with and without a negative form, and made-up ones.
+    fn any_name() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "enforce_eager",
+            "enable_prefix_caching",
+            "disable_log_stats",
+            "max_num_seqs",
+            "a",
+            "b",
+        ])
+    }
+
     proptest! {
         #[test]
         fn baseline_first_no_duplicates_bounded_deterministic(
-            base in prop::collection::btree_map("[a-d]", 0..3i64, 0..4),
-            space in prop::collection::btree_map("[a-d]", prop::collection::vec(0..3i64, 0..4), 0..4),
+            base in prop::collection::hash_map(any_name(), any_value(), 0..4),
+            space in prop::collection::hash_map(any_name(), prop::collection::vec(any_value(), 0..4), 0..4),
             limit in 1..12u32,
         ) {
             let part = part(json!(base), json!(space));
@@ -289,6 +346,12 @@ mod tests {
             let commands: HashSet<_> = set.candidates.iter().map(|c| &c.command).collect();
             prop_assert_eq!(commands.len(), set.candidates.len());
             prop_assert_eq!(&generate(&plan(limit), Framework::Vllm, &part).unwrap(), &set);
+
+            // A higher limit only adds behind, and what it leaves untried shrinks.
+            let more = generate(&plan(limit + 1), Framework::Vllm, &part).unwrap();
+            prop_assert_eq!(&more.candidates[..set.candidates.len()], set.candidates.as_slice());
+            prop_assert!(more.untried.iter().all(|value| set.untried.contains(value)));
+            prop_assert_eq!(more.without_limit, set.without_limit);
         }
     }
 }
