@@ -68,6 +68,13 @@ pub(super) fn frameworks(
         };
         let Some(section) = findings.section(&part) else { continue };
         let help = setting.help.and_then(|help| help.get(framework));
+        if setting.help.is_some() && help.is_none() {
+            let message = format!(
+                "no help text of {} was found that lists flags: they are checked against Podium's own table",
+                framework.name()
+            );
+            findings.warning(&part, message);
+        }
         let mut reader = PartReader { findings: &mut *findings, framework, help };
         if let Some(plan) = reader.part(section, setting) {
             if setting.framework_set.is_none_or(|set| set.contains(&framework)) {
