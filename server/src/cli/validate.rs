@@ -16,6 +16,7 @@ use super::{plans, print};
   podium validate plan.yaml
   podium validate configs/ --json
   podium validate plan.yaml --help-dir ./help    flags are checked against captured --help texts
+  podium validate plan.yaml --strict             other tools of the format have to take it too
 
 Exit code 1 when any file has a problem.")]
 pub(super) struct ValidateArgs {
@@ -26,6 +27,10 @@ pub(super) struct ValidateArgs {
     /// A folder of captured --help texts of the frameworks
     #[arg(long, value_name = "FOLDER")]
     help_dir: Option<PathBuf>,
+
+    /// Demand the full schema: what Podium would fill in for a run plan is a problem
+    #[arg(long)]
+    strict: bool,
 
     /// Print JSON for programs
     #[arg(long)]
@@ -44,18 +49,20 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     for file in plans::files(&args.files)? {
         let reading = plan::read_with_help(&plans::text(&file)?, help.as_ref());
-        failed |= reading.plan.is_none();
+        let problems = if args.strict { plan::strict_problems(&reading) } else { reading.problems };
+        let valid = problems.is_empty() && reading.plan.is_some();
+        failed |= !valid;
         if args.json {
             entries.push(json!({
                 "file": file,
-                "valid": reading.plan.is_some(),
-                "problems": reading.problems,
+                "valid": valid,
+                "problems": problems,
                 "warnings": reading.warnings,
                 "filled": reading.filled,
             }));
             continue;
         }
-        for problem in &reading.problems {
+        for problem in &problems {
             text.push_str(&format!("{}\n", plans::line(&file, problem)));
         }
         for warning in &reading.warnings {
@@ -64,7 +71,7 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         for filled in &reading.filled {
             text.push_str(&format!("filled in: {}: {}: {}\n", file.display(), filled.path, filled.value));
         }
-        if reading.plan.is_some() {
+        if valid {
             text.push_str(&format!("{}: valid\n", file.display()));
         }
     }
