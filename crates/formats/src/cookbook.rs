@@ -99,7 +99,7 @@ pub static PLANS: [CookbookPlan; 39] = [
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
     use podium_domain::candidate::generate_all;
@@ -154,6 +154,24 @@ mod tests {
             }
             assert!(entry.yaml.contains("# Unverified: "), "{}", entry.slug);
         }
+    }
+
+    #[test]
+    fn the_knob_tables_hold_every_flag_and_tokenspeeds_hold_no_other() {
+        let mut used: BTreeMap<Framework, BTreeSet<String>> = BTreeMap::new();
+        for entry in &PLANS {
+            for (framework, part) in read(entry.yaml).plan.unwrap().frameworks {
+                let flags = part.base_server_flags.into_keys().chain(part.search_space.into_keys());
+                used.entry(framework).or_default().extend(flags);
+            }
+        }
+        for (framework, flags) in &used {
+            let unknown: Vec<_> = flags.iter().filter(|flag| framework.knob(flag).is_none()).collect();
+            assert!(unknown.is_empty(), "{framework}: {unknown:?}");
+        }
+        let table = Framework::Tokenspeed.spec().knobs.iter().map(|knob| knob.name.to_owned());
+        assert_eq!(used[&Framework::Tokenspeed], table.collect());
+        assert!(!Framework::Tokenspeed.evidence().verified);
     }
 
     /// The last four columns of the README's table, by file name: `n of m` for each framework.

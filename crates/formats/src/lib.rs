@@ -4,6 +4,8 @@ pub mod cookbook;
 
 pub mod help;
 
+pub mod knob_docs;
+
 pub mod plan;
 
 pub mod rows;

@@ -21,7 +21,7 @@ mod workload;
 mod tests;
 
 pub use edit::apply;
-pub use options_file::{OptionsCheck, check_tensorrt_options};
+pub use options_file::{OptionsCheck, check_options_files, check_tensorrt_options};
 pub use problem::{Filled, Problem};
 pub use project::project;
 pub use read::{PlanReading, read, read_with_help, strict_problems};

@@ -1,11 +1,14 @@
 //! The file that TensorRT-LLM's `extra_llm_api_options` names.
 
+use std::io;
+
 use podium_domain::flags::word;
 use podium_domain::framework::Framework;
 use podium_domain::knobs::{Knob, TENSORRT_LLM_OPTIONS};
+use serde_json::Value;
 
 use super::problem::{Problem, nearest};
-use super::tree::{self, Content, Node};
+use super::tree::{self, Content, Node, Tree};
 use super::values::{check_value, secret_reason};
 
 /// What an options file says that it should not.
@@ -38,7 +41,48 @@ pub fn check_tensorrt_options(text: &str) -> OptionsCheck {
     check
 }
 
+/// The names that the flag has in one release or another.
+const FILE_FLAGS: [&str; 2] = ["extra_llm_api_options", "config"];
+
+/// Checks every options file that a plan names, in the base flags and in the search space. `read` gives the text of a
+/// file; one that it cannot read is a warning, since it may be there on the host that serves. Places are those of the
+/// plan, and the messages name the file and the place in it.
+pub fn check_options_files(plan: &str, read: &dyn Fn(&str) -> io::Result<String>) -> OptionsCheck {
+    let mut check = OptionsCheck::default();
+    let Ok(Tree { root, .. }) = tree::parse(super::read::without_bom(plan)) else { return check };
+    let part = root.get("frameworks").and_then(|frameworks| frameworks.get(Framework::TensorrtLlm.id()));
+    if part.is_some_and(|part| part.get("enabled").is_some_and(|enabled| enabled.to_value() == false)) {
+        return check;
+    }
+    for section in ["base_server_flags", "search_space"] {
+        let flags = part.and_then(|part| part.get(section)).and_then(Node::entries).unwrap_or_default();
+        for entry in flags.iter().filter(|entry| FILE_FLAGS.contains(&entry.key.replace('-', "_").as_str())) {
+            let path = format!("frameworks.{}.{section}.{}", Framework::TensorrtLlm.id(), entry.key);
+            let names = entry.value.items().unwrap_or(std::slice::from_ref(&entry.value));
+            for node in names {
+                if let Content::Scalar(Value::String(name)) = &node.content {
+                    check.named_file(&Problem::new(path.clone(), Some(node.line), ""), name, read(name));
+                }
+            }
+        }
+    }
+    check
+}
+
 impl OptionsCheck {
+    fn named_file(&mut self, place: &Problem, name: &str, text: io::Result<String>) {
+        let at = |message: String| Problem { message, ..place.clone() };
+        match text {
+            Err(error) => self.warnings.push(at(format!("`{name}` cannot be read here and was not checked: {error}"))),
+            Ok(text) => {
+                let found = check_tensorrt_options(&text);
+                let inside = |problem: Problem| at(format!("in `{name}`: {problem}"));
+                self.problems.extend(found.problems.into_iter().map(inside));
+                self.warnings.extend(found.warnings.into_iter().map(inside));
+            }
+        }
+    }
+
     fn mapping(&mut self, node: &Node, prefix: &str) {
         for entry in node.entries().unwrap_or_default() {
             let path = if prefix.is_empty() { entry.key.clone() } else { format!("{prefix}.{}", entry.key) };
@@ -92,6 +136,35 @@ fn leading(name: &str, count: usize) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_files_of_a_plan_are_checked_where_they_can_be_read() {
+        let read = |name: &str| match name {
+            "good.yaml" => Ok("stream_interval: 4\n".to_owned()),
+            "bad.yaml" => Ok("x: 1\nbackend: trt\n".to_owned()),
+            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        let plan = |part: &str| format!("model: {{name: m}}\nframeworks:\n  tensorrt_llm:\n{part}");
+        let check = check_options_files(
+            &plan(
+                "    base_server_flags: {extra-llm-api-options: good.yaml}\n    search_space:\n      config: [good.yaml, \
+                 bad.yaml, gone.yaml, 3]\n",
+            ),
+            &read,
+        );
+        let place = ("frameworks.tensorrt_llm.search_space.config", Some(6));
+        assert_eq!((paths(&check.problems), paths(&check.warnings)), (vec![place], vec![place]));
+        let message = &check.problems[0].message;
+        assert!(
+            message.starts_with("in `bad.yaml`: backend: must be pytorch") && message.ends_with("(line 2)"),
+            "{message}"
+        );
+        assert!(check.warnings[0].message.starts_with("`gone.yaml` cannot be read here"), "{}", check.warnings[0]);
+
+        let off = plan("    enabled: false\n    base_server_flags: {extra_llm_api_options: bad.yaml}\n");
+        assert_eq!(check_options_files(&off, &read), OptionsCheck::default());
+        assert_eq!(check_options_files("[", &read), OptionsCheck::default());
+    }
 
     fn paths(problems: &[Problem]) -> Vec<(&str, Option<u32>)> {
         problems.iter().map(|problem| (problem.path.as_str(), problem.line)).collect()
