@@ -1,7 +1,7 @@
 //! Reading plan files for commands.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
 use podium_domain::plan::Plan;
@@ -10,6 +10,14 @@ use podium_formats::plan::{self, Problem};
 /// A plan's text.
 pub(super) fn text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read the plan {}", path.display()))
+}
+
+/// The text of a file that a plan names: relative to the current folder, as in a run, else to the plan's own folder.
+pub(super) fn text_beside(plan: &Path, name: &str) -> io::Result<String> {
+    match (fs::read_to_string(name), plan.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => fs::read_to_string(folder.join(name)),
+        (outcome, _) => outcome,
+    }
 }
 
 /// A plan that has no problems, or all of its problems as lines on standard error.

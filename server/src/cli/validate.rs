@@ -48,8 +48,16 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let mut entries = Vec::new();
     let mut text = String::new();
     for file in plans::files(&args.files)? {
-        let reading = plan::read_with_help(&plans::text(&file)?, help.as_ref());
-        let problems = if args.strict { plan::strict_problems(&reading) } else { reading.problems };
+        let yaml = plans::text(&file)?;
+        let reading = plan::read_with_help(&yaml, help.as_ref());
+        let mut problems = if args.strict { plan::strict_problems(&reading) } else { reading.problems };
+        let mut warnings = reading.warnings;
+        let options = plan::check_options_files(&yaml, &|name| plans::text_beside(&file, name));
+        problems.extend(options.problems);
+        warnings.extend(options.warnings);
+        // Stable: several problems of one line keep the order of the checks.
+        problems.sort_by_key(|problem| problem.line);
+        warnings.sort_by_key(|warning| warning.line);
         let valid = problems.is_empty() && reading.plan.is_some();
         failed |= !valid;
         if args.json {
@@ -57,7 +65,7 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
                 "file": file,
                 "valid": valid,
                 "problems": problems,
-                "warnings": reading.warnings,
+                "warnings": warnings,
                 "filled": reading.filled,
             }));
             continue;
@@ -65,7 +73,7 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         for problem in &problems {
             text.push_str(&format!("{}\n", plans::line(&file, problem)));
         }
-        for warning in &reading.warnings {
+        for warning in &warnings {
             text.push_str(&format!("warning: {}\n", plans::line(&file, warning)));
         }
         for filled in &reading.filled {
