@@ -12,6 +12,8 @@ pub mod rows;
 
 pub mod import;
 
+pub mod deploy;
+
 pub mod report;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use podium_domain::report::{Answer, AnswerState, Lengths, Report, limit_texts};
 use podium_domain::row::framework_name;
 
 use super::tables;
+use crate::deploy::{Deployment, Form};
 
 /// One part of the document.
 pub(super) enum Block {
@@ -26,6 +27,8 @@ pub(super) enum Block {
     Table(Table),
     /// A command to copy.
     Command { label: String, text: String },
+    /// What one can open: the forms of a deployment.
+    Folded { title: &'static str, forms: Vec<Form> },
     /// Where the pictures go.
     Figures,
 }
@@ -236,6 +239,11 @@ fn winning_commands(report: &Report, blocks: &mut Vec<Block>) {
         };
         command("Launch", row.launch_command());
         command("Benchmark", row.benchmark_command.as_deref());
+        // A flow check says nothing about what to deploy.
+        if matches!(comparison.answer.state, AnswerState::Winner | AnswerState::Leading) {
+            let forms = Deployment::of(row).map(|deployment| deployment.forms());
+            blocks.extend(forms.map(|forms| Block::Folded { title: "Deploy it", forms }));
+        }
     }
 }
 

@@ -58,6 +58,15 @@ fn render(block: &Block, figures: &[&Figure]) -> Markup {
             Block::List(items) => ul { @for item in items { li { (item) } } },
             Block::Table(content) => (table(content)),
             Block::Command { label, text } => { p.label { (label) } pre { code { (text) } } },
+            Block::Folded { title, forms } => details {
+                summary {
+                    (title) ":" @for (index, form) in forms.iter().enumerate() { @if index > 0 { "," } " " (form.title) }
+                }
+                @for form in forms {
+                    p.label { (form.title) " (" (form.file_name) ")" }
+                    pre { code { (form.text) } }
+                }
+            },
             Block::Figures => @for figure in figures { (picture(figure)) },
         }
     }

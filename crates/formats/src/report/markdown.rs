@@ -31,8 +31,16 @@ fn render(block: &Block, out: &mut String) {
         Block::Table(content) => table(content, out),
         Block::Command { label, text } => {
             paragraph(out, &format!("{label}:"));
-            let fence = "`".repeat((longest_run(text, '`') + 1).max(3));
-            paragraph(out, &format!("{fence}bash\n{text}\n{fence}"));
+            fenced(out, "bash", text);
+        }
+        Block::Folded { title, forms } => {
+            let titles: Vec<_> = forms.iter().map(|form| form.title).collect();
+            paragraph(out, &format!("<details>\n<summary>{title}: {}</summary>", titles.join(", ")));
+            for form in forms {
+                paragraph(out, &format!("{} ({}):", escape(form.title), code(&form.file_name)));
+                fenced(out, form.language, form.text.trim_end());
+            }
+            paragraph(out, "</details>");
         }
         // Pictures have no place in a text file.
         Block::Figures => {}
@@ -42,6 +50,11 @@ fn render(block: &Block, out: &mut String) {
 fn paragraph(out: &mut String, text: &str) {
     out.push_str(text);
     out.push_str("\n\n");
+}
+
+fn fenced(out: &mut String, language: &str, text: &str) {
+    let fence = "`".repeat((longest_run(text, '`') + 1).max(3));
+    paragraph(out, &format!("{fence}{language}\n{text}\n{fence}"));
 }
 
 fn list(out: &mut String, items: impl Iterator<Item = String>) {
