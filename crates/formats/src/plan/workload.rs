@@ -131,9 +131,8 @@ fn scenarios(findings: &mut Findings, section: &mut Section<'_>) -> Option<Vec<S
             "the scenario lists are not aligned: {names}{input_count} `input_len` and {output_count} `output_len`; \
              item n of each list belongs to scenario n"
         );
-        let at = named.unwrap_or(input_at);
-        findings.problem(&at, message);
-        return None;
+        // Such scenarios as there are go on, so that a sequence limit too short for one of them is told as well.
+        findings.problem(named.as_ref().unwrap_or(&input_at), message);
     }
     if input_count > MAX_SCENARIOS {
         findings.problem(&input_at, format!("{input_count} scenarios are too many: at most {MAX_SCENARIOS}"));
