@@ -81,6 +81,42 @@ mod tests {
     }
 
     #[test]
+    fn the_knobs_that_plans_are_written_with_are_in_the_tables() {
+        let expected = [
+            (
+                Framework::Sglang,
+                "tp_size pp_size dp_size ep_size attention_backend prefill_attention_backend decode_attention_backend \
+                 sampling_backend max_running_requests max_queued_requests chunked_prefill_size prefill_max_requests \
+                 max_prefill_tokens max_total_tokens page_size disable_cuda_graph cuda_graph_max_bs cuda_graph_bs \
+                 cuda_graph_config speculative_algorithm speculative_draft_model_path speculative_num_steps \
+                 speculative_eagle_topk speculative_num_draft_tokens",
+            ),
+            (
+                Framework::Vllm,
+                "tensor_parallel_size pipeline_parallel_size data_parallel_size decode_context_parallel_size \
+                 enable_expert_parallel gpu_memory_utilization max_num_seqs max_num_batched_tokens max_model_len \
+                 enable_chunked_prefill max_num_partial_prefills max_long_partial_prefills long_prefill_token_threshold \
+                 enable_dbo dbo_decode_token_threshold dbo_prefill_token_threshold kv_cache_dtype block_size dtype \
+                 quantization cudagraph_capture_sizes max_cudagraph_capture_size compilation_config enforce_eager \
+                 enable_prefix_caching speculative_config",
+            ),
+            (
+                Framework::TensorrtLlm,
+                "backend tp_size pp_size ep_size max_batch_size max_seq_len max_num_tokens \
+                 kv_cache_free_gpu_memory_fraction free_gpu_memory_fraction enable_chunked_prefill extra_llm_api_options",
+            ),
+            (
+                Framework::LlamaCpp,
+                "ctx_size parallel batch_size ubatch_size threads n_gpu_layers flash_attn cache_type_k",
+            ),
+        ];
+        for (framework, names) in expected {
+            let missing: Vec<_> = names.split_whitespace().filter(|name| framework.knob(name).is_none()).collect();
+            assert!(missing.is_empty(), "{framework}: {missing:?}");
+        }
+    }
+
+    #[test]
     fn the_pinned_knobs_are_the_memory_fractions_and_the_scheduling_policy() {
         let pinned: Vec<_> = Framework::ALL
             .into_iter()

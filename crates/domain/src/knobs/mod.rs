@@ -3,6 +3,7 @@
 
 pub mod concepts;
 
+mod aliases;
 mod evidence;
 mod known;
 mod llama_cpp;
