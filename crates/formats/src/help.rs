@@ -59,6 +59,11 @@ impl HelpFlags {
         self.flags.contains_key(&name.replace('-', "_"))
     }
 
+    /// Another name of this flag that the help has, where it has one.
+    pub fn alias_of(&self, framework: Framework, name: &str) -> Option<&'static str> {
+        framework.aliases(name).find(|alias| self.knows(alias))
+    }
+
     /// The words that the flag takes, where the help lists them.
     pub fn choices(&self, name: &str) -> Option<&[String]> {
         let flag = self.flags.get(&name.replace('-', "_"))?;

@@ -288,7 +288,11 @@ impl PartReader<'_, '_> {
             let message = format!("`{name}` is not a flag of {framework}{}", self.instead_of(name));
             self.findings.problems.push(Problem::new(at.path.clone(), Some(line), message));
         } else if let Some(help) = self.help {
-            let message = format!("the captured help of {framework} ({}) has no `{name}`: remove it", help.source());
+            let advice = match help.alias_of(self.framework, name) {
+                Some(alias) => format!("write `{alias}`, which means the same"),
+                None => "remove it".to_owned(),
+            };
+            let message = format!("the captured help of {framework} ({}) has no `{name}`: {advice}", help.source());
             let problem = Problem::new(at.path.clone(), Some(line), message);
             if help.from_source { self.findings.warnings.push(problem) } else { self.findings.problems.push(problem) }
         }

@@ -254,6 +254,14 @@ fn captured_help_rejects_what_it_lacks_and_admits_what_it_adds() {
     let problems = with(&lines);
     assert_eq!(found(&problems), [("frameworks.vllm.search_space.max_num_seqs", Some(31))]);
     assert!(problems[0].message.contains("has no `max_num_seqs`"));
+
+    let mut trtllm = HelpSet::default();
+    let names = ["backend", "tp_size", "max_seq_len", "free_gpu_memory_fraction", "a", "b", "c", "d", "e", "f"];
+    trtllm.add(Framework::TensorrtLlm, parse_help(&names.map(|name| format!("--{name} X\n")).concat()));
+    let older = PLAN.replace("tp_size: 2,", "kv_cache_free_gpu_memory_fraction: 0.8,");
+    let problems = read_with_help(&older, Some(&trtllm)).problems;
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].message.ends_with("write `free_gpu_memory_fraction`, which means the same"), "{}", problems[0]);
 }
 
 #[test]
