@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use podium_domain::plan::Plan;
 use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::bench::Bench;
 
 /// The variable that names a folder of engines, `<engine>/bin/<program>` each.
 pub const ENGINES_DIR: &str = "PODIUM_ENGINES_DIR";
@@ -39,4 +43,34 @@ pub fn working_folder() -> TempDir {
 
 fn link(from: &Path, to: &Path) {
     std::os::unix::fs::symlink(from, to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+}
+
+/// What the plan of a run asks of every request.
+#[derive(Debug)]
+pub struct CpuPlan {
+    /// Requests of one measurement.
+    pub num_prompts: u64,
+    plan: Plan,
+}
+
+impl CpuPlan {
+    /// The plan of a run.
+    ///
+    /// # Panics
+    /// When there is no such run.
+    pub async fn of(bench: &Bench, run_id: Uuid) -> Self {
+        let run = bench.store.run(run_id).await.expect("the run is there");
+        let plan: Plan = serde_json::from_value(run.plan).expect("the stored plan can be read");
+        CpuPlan { num_prompts: u64::from(plan.dataset.num_prompts), plan }
+    }
+
+    /// Prompt and output tokens of a scenario's requests.
+    ///
+    /// # Panics
+    /// When the plan has no such scenario, or its lengths are those of a file.
+    pub fn lengths(&self, scenario: &str) -> (u32, u32) {
+        let found = self.plan.dataset.scenarios.iter().find(|known| known.name == scenario);
+        let lengths = found.and_then(|found| Some((found.input_len?, found.output_len?)));
+        lengths.unwrap_or_else(|| panic!("the plan has no lengths for {scenario}"))
+    }
 }

@@ -8,8 +8,13 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 /// A file of `tests/fixtures`.
-pub fn fixture(name: &str) -> PathBuf {
+fn fixture(name: &str) -> PathBuf {
     folder("fixtures").join(name)
+}
+
+/// The command of a server that is a script of `tests/fixtures`. A bare `python3` would be the framework's interpreter.
+pub fn script(name: &str) -> String {
+    format!("/usr/bin/env python3 {}", fixture(name).display())
 }
 
 /// A plan that is shipped.

@@ -57,10 +57,7 @@ async fn a_command_that_does_not_exist() {
 async fn a_command_that_does_not_exist_is_skipped_where_that_was_asked_for() {
     let _quiet = quiet::shared().await;
     let bench = Bench::new().await;
-    let frameworks = [
-        missing(),
-        plans::framework("sglang", &plans::simulated("sglang", "")),
-    ];
+    let frameworks = [missing(), plans::framework("sglang", &plans::simulated("sglang", ""))];
     let yaml = plans::plan("one_scenario.yaml", &frameworks);
     let start = StartRun { yaml, host_id: None, frameworks: None, skip_missing: true, idle_engines: false };
     let run_id = bench.start_with(start).await;
@@ -80,8 +77,8 @@ async fn an_engine_that_exits_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_finds_its_port_taken() {
-    let command = format!("python3 {}", plans::fixture("port_taken.py").display());
-    let run = beside_a_good_one("one_scenario.yaml", plans::with_flags("vllm", &command, "{max_model_len: 4096}", "{}")).await;
+    let failing = plans::with_flags("vllm", &plans::script("port_taken.py"), "{max_model_len: 4096}", "{}");
+    let run = beside_a_good_one("one_scenario.yaml", failing).await;
     let candidate = run.only(Framework::Vllm);
     assert_failed(candidate, CandidateStatus::Failed, "another process holds the port");
     assert_evidence(candidate, "Address already in use");

@@ -62,7 +62,8 @@ async fn a_cancelled_run_keeps_what_was_measured() {
     assert_eq!(run.view.candidates[0].status, CandidateStatus::Skipped);
 
     let report = &run.report.report;
-    let interrupted = |caveat: &Caveat| matches!(caveat, Caveat::Interrupted { reason } if reason.contains("cancelled"));
+    let interrupted =
+        |caveat: &Caveat| matches!(caveat, Caveat::Interrupted { reason } if reason.contains("cancelled"));
     assert!(report.caveats.iter().any(interrupted), "{:?}", report.caveats);
     assert!(!report.has_winner());
     let answer = &report.comparison("quick").expect("the measured scenario is compared").answer;

@@ -2,11 +2,11 @@
 //!
 //! `cargo build --bins -p podium-server -p podium-loadgen && cargo test -p podium-tests`
 
-// mod cli;
-// mod cluster;
-// mod engines;
+mod cli;
+mod cluster;
+mod engines;
 mod failures;
-// mod http;
+mod http;
 mod interruption;
-// mod llama_server;
+mod llama_server;
 mod simulated;
