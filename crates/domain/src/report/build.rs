@@ -286,9 +286,21 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>,
         Caveat::UnknownValidity { rows: count(|row| row.is_measured() && row.validity().is_none()) },
     ];
     caveats.extend(counted.into_iter().filter(|caveat| !caveat.counts_nothing()));
+    caveats.extend(definitions(rows));
     caveats.extend(unequal(rows));
     caveats.extend(input.notes.iter().map(|text| Caveat::Note { text: text.clone() }));
     caveats
+}
+
+/// What the tools that measured imported rows mean by their figures, by tool in name order.
+fn definitions(rows: &[ResultRow]) -> Vec<Caveat> {
+    let imported = rows.iter().filter_map(|row| row.podium.as_ref()?.imported.as_ref());
+    let by_tool: BTreeMap<&str, _> = imported.map(|origin| (origin.tool.as_str(), &origin.definitions)).collect();
+    let caveat = |(tool, definitions): (&str, &Vec<(String, String)>)| {
+        let (tool, definitions) = (tool.to_owned(), definitions.clone());
+        (!definitions.is_empty()).then_some(Caveat::Definitions { tool, definitions })
+    };
+    by_tool.into_iter().filter_map(caveat).collect()
 }
 
 /// A fact that a row may state.

@@ -94,6 +94,13 @@ pub enum Caveat {
         /// How many rows.
         rows: u64,
     },
+    /// Rows were measured by another tool, which means something else by some figures.
+    Definitions {
+        /// The tool.
+        tool: String,
+        /// Its meanings, as (figure, meaning).
+        definitions: Vec<(String, String)>,
+    },
     /// The rows differ in something that has to be equal in a fair comparison.
     Unequal {
         /// What, for example `model`.
@@ -193,6 +200,11 @@ impl fmt::Display for Caveat {
                  differ.",
                 count(*rows, "row")
             ),
+            Caveat::Definitions { tool, definitions } => {
+                let meanings: Vec<_> =
+                    definitions.iter().map(|(figure, meaning)| format!("{figure}: {meaning}")).collect();
+                write!(f, "Measured by {tool}, which means by {}.", meanings.join("; by "))
+            }
             Caveat::Unequal { what, values } => {
                 write!(f, "Not equal over the rows: {what} ({}).", values.join(", "))
             }

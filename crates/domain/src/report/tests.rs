@@ -53,6 +53,23 @@ fn the_best_rows_are_compared_and_the_rest_is_listed() {
 }
 
 #[test]
+fn imported_rows_say_by_whose_definitions_they_were_measured() {
+    let mut rows = rows();
+    for row in &mut rows {
+        let imported = json!({"tool": "vllm bench serve", "definitions": [["ttft", "to the first event"]]});
+        row.podium.as_mut().unwrap().imported = Some(serde_json::from_value(imported).unwrap());
+        row.podium.as_mut().unwrap().validity = None;
+        row.sla = serde_json::from_value(json!({"passed": true})).unwrap();
+    }
+    let report = build(rows);
+    let texts: Vec<_> = report.caveats.iter().map(ToString::to_string).collect();
+    let expected = "Measured by vllm bench serve, which means by ttft: to the first event.";
+    assert!(texts.iter().any(|text| text == expected), "{texts:?}");
+    assert!(report.caveats.contains(&Caveat::NotRecomputed { rows: 6 }), "their SLA verdict is not ours: {texts:?}");
+    assert!(report.caveats.contains(&Caveat::UnknownValidity { rows: 6 }), "{texts:?}");
+}
+
+#[test]
 fn sglang_gets_a_hand_off_where_it_does_not_win() {
     let report = build(rows());
     let expected = ProfilerHandoff {
