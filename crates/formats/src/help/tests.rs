@@ -1,6 +1,7 @@
 //! Help texts, made up and real.
 
 use podium_domain::knobs::KnobKind;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -144,5 +145,20 @@ fn texts_of_real_releases_agree_with_the_knob_tables() {
             }
         }
         assert!(shown > 15, "{framework}: {shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_and_every_flag_is_found_under_its_name(parts in prop::collection::vec(
+        prop::sample::select(vec![
+            "--", "-", "a", "flag-name", "no-", "--flag", " ", "  ", "\n", "\n  ", "[", "]", "{", "}", "<", ">", "|", ",", "=",
+            "/", "...", "(default: ", "1", ")", "allowed values: x, y", "INTEGER", "é", "\t", "\r\n", "from source",
+        ]), 0..60)) {
+        let help = parse(&parts.concat());
+        for (name, flag) in &help.flags {
+            prop_assert!(help.knows(name) && help.knows(&name.replace('_', "-")));
+            prop_assert!(!flag.choices.iter().any(|choice| choice.contains('\n')));
+        }
     }
 }

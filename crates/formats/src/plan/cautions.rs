@@ -52,7 +52,9 @@ fn caution(framework: Framework, flag: &str, at: &At<'_>, gpu_model: Option<&str
 
 fn is_hopper(gpu_model: &str) -> bool {
     let gpu_model = gpu_model.to_ascii_uppercase();
-    gpu_model.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| HOPPER.contains(&word))
+    let ends_there =
+        |(at, name): (usize, &str)| !gpu_model[at + name.len()..].starts_with(|c: char| c.is_ascii_digit());
+    HOPPER.iter().any(|name| gpu_model.match_indices(name).any(ends_there))
 }
 
 #[cfg(test)]
@@ -61,10 +63,10 @@ mod tests {
 
     #[test]
     fn hopper_gpus_are_told_by_name() {
-        for gpu in ["H100", "NVIDIA H100 80GB HBM3", "h200-sxm", "NVIDIA GH200 480GB", "H20"] {
+        for gpu in ["H100", "NVIDIA H100 80GB HBM3", "h200-sxm", "NVIDIA GH200 480GB", "8xH100", "H20"] {
             assert!(is_hopper(gpu), "{gpu}");
         }
-        for gpu in ["A100", "NVIDIA RTX 5090", "L40S", "B200", "GH100X"] {
+        for gpu in ["A100", "NVIDIA RTX 5090", "L40S", "B200", "H2000"] {
             assert!(!is_hopper(gpu), "{gpu}");
         }
     }
