@@ -51,6 +51,8 @@ pub(crate) struct Meaning {
 #[derive(Debug, Default)]
 pub(crate) struct EventReader {
     template: Option<Template>,
+    /// Tokens that the answer had with its latest event, where events tell (SGLang's own protocol).
+    tokens_before: u32,
 }
 
 /// The bytes around the text of a plain content event.
@@ -94,7 +96,13 @@ impl EventReader {
             return Ok(Meaning { content: true, visible: template.visible, ..Meaning::default() });
         }
         let chunk: Chunk<'_> = serde_json::from_slice(event)?;
-        let meaning = chunk.meaning();
+        let mut meaning = chunk.meaning();
+        if let Some(tokens) = chunk.meta_info.as_ref().and_then(|meta| meta.completion_tokens) {
+            // These events repeat what came before: only one with further tokens carries content.
+            meaning.content &= tokens > self.tokens_before;
+            meaning.visible &= meaning.content;
+            self.tokens_before = self.tokens_before.max(tokens);
+        }
         if meaning.content && meaning.finish.is_none() && meaning.usage.is_none() && meaning.error.is_none() {
             self.template = chunk.template(event, meaning.visible).or(self.template.take());
         }
@@ -120,6 +128,46 @@ struct Chunk<'a> {
     object: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     message: Option<&'a RawValue>,
+    /// The text so far, or the new part of it, in SGLang's own protocol.
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+    /// The same as token ids, where the server does not detokenise.
+    #[serde(borrow, default)]
+    output_ids: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    meta_info: Option<MetaInfo<'a>>,
+}
+
+/// What SGLang's own protocol tells with each event.
+#[derive(Debug, Deserialize)]
+struct MetaInfo<'a> {
+    #[serde(default)]
+    prompt_tokens: Option<u32>,
+    #[serde(default)]
+    completion_tokens: Option<u32>,
+    #[serde(default)]
+    cached_tokens: Option<u32>,
+    #[serde(borrow, default)]
+    finish_reason: Option<SglangFinish<'a>>,
+}
+
+/// A word, or an object with one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum SglangFinish<'a> {
+    Object {
+        #[serde(borrow, rename = "type")]
+        word: Cow<'a, str>,
+    },
+    Word(#[serde(borrow)] Cow<'a, str>),
+}
+
+impl SglangFinish<'_> {
+    fn word(&self) -> &str {
+        match self {
+            SglangFinish::Object { word } | SglangFinish::Word(word) => word,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,9 +231,13 @@ fn present(value: Option<&RawValue>) -> Option<&RawValue> {
 impl Chunk<'_> {
     fn meaning(&self) -> Meaning {
         let choices = self.choices.as_deref().unwrap_or_default();
-        let visible = choices.iter().any(|choice| choice.visible().is_some());
+        let sglang = self.meta_info.as_ref();
+        let own_text = sglang.and_then(|_| present(self.text).or(present(self.output_ids)));
+        let visible = own_text.is_some() || choices.iter().any(|choice| choice.visible().is_some());
         let content = visible || choices.iter().any(|choice| choice.reasoning().is_some());
-        let finish = choices.iter().find_map(|choice| choice.finish_reason.as_deref()).map(|word| match word {
+        let finish = choices.iter().find_map(|choice| choice.finish_reason.as_deref());
+        let finish = finish.or(sglang.and_then(|meta| meta.finish_reason.as_ref()).map(SglangFinish::word));
+        let finish = finish.map(|word| match word {
             "stop" => FinishReason::Stop,
             "length" => FinishReason::Length,
             _ => FinishReason::Other,
@@ -195,6 +247,11 @@ impl Chunk<'_> {
             completion_tokens: usage.completion_tokens,
             cached_tokens: usage.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens),
         });
+        let usage = usage.or(sglang.map(|meta| Usage {
+            prompt_tokens: meta.prompt_tokens,
+            completion_tokens: meta.completion_tokens,
+            cached_tokens: meta.cached_tokens,
+        }));
         let error = match (self.error, self.object.as_deref()) {
             (Some(error), _) => Some(error.get().to_owned()),
             (None, Some("error")) => Some(self.message.map_or("no message", RawValue::get).to_owned()),
@@ -266,6 +323,28 @@ mod tests {
         assert!(read(r#"{"error":{"message":"no memory"}}"#).error.unwrap().contains("no memory"));
         assert!(read(r#"{"object":"error","message":"no memory"}"#).error.unwrap().contains("no memory"));
         assert!(EventReader::default().read(b"{\"choices\": [").is_err());
+    }
+
+    #[test]
+    fn sglangs_own_events_are_content_when_tokens_were_added() {
+        let mut reader = EventReader::default();
+        let mut read = |event: &str| reader.read(event.as_bytes()).unwrap();
+        let meta = r#""prompt_tokens":3,"cached_tokens":1"#;
+        let first =
+            read(&format!(r#"{{"text":" a","meta_info":{{"completion_tokens":1,"finish_reason":null,{meta}}}}}"#));
+        assert!(first.content && first.visible && first.finish.is_none());
+        let usage = Usage { prompt_tokens: Some(3), completion_tokens: Some(1), cached_tokens: Some(1) };
+        assert_eq!(first.usage, Some(usage));
+        let repeated = read(r#"{"text":" a","meta_info":{"completion_tokens":1}}"#);
+        assert!(!repeated.content && !repeated.visible);
+        // The new part alone, as `--incremental-streaming-output` gives it.
+        assert!(read(r#"{"text":"b","meta_info":{"completion_tokens":3}}"#).content);
+        let last =
+            read(r#"{"text":" abc","meta_info":{"completion_tokens":4,"finish_reason":{"type":"length","length":4}}}"#);
+        assert_eq!((last.content, last.finish), (true, Some(FinishReason::Length)));
+        let whole =
+            read_whole(br#"{"output_ids":[5],"meta_info":{"completion_tokens":1,"finish_reason":"stop"}}"#).unwrap();
+        assert_eq!((whole.content, whole.finish), (true, Some(FinishReason::Stop)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What one load run is asked to do.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use podium_domain::load::LoadPoint;
@@ -8,6 +9,7 @@ use podium_workload::{Arrivals, WorkloadSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::margin::Margin;
 
 /// The version of [`LoadJob`] and of the messages that answer it.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -24,6 +26,9 @@ pub struct LoadJob {
     /// The name of the environment variable that holds the API key, where the server wants one. Never the key itself.
     #[serde(default)]
     pub api_key_env: Option<String>,
+    /// Laid over the headers of every request. Never a secret: jobs are stored.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// The requests.
     pub workload: WorkloadSpec,
     /// The load.
@@ -35,6 +40,12 @@ pub struct LoadJob {
     /// then counts only the requests that it came to as planned.
     #[serde(default)]
     pub duration_limit_s: Option<f64>,
+    /// What is left out of the figures at the beginning, while the load builds up.
+    #[serde(default)]
+    pub skip_first: Option<Margin>,
+    /// What is left out of the figures at the end.
+    #[serde(default)]
+    pub skip_last: Option<Margin>,
     /// A request that is not answered to its end this long after it was sent has failed, seconds.
     pub request_timeout_s: f64,
     /// A request whose answer is silent for this long has failed, seconds; no such limit where absent.
@@ -55,10 +66,13 @@ impl LoadJob {
             version: PROTOCOL_VERSION,
             base_url: base_url.into(),
             api_key_env: None,
+            headers: BTreeMap::new(),
             workload,
             load,
             arrivals: Arrivals::Poisson,
             duration_limit_s: None,
+            skip_first: None,
+            skip_last: None,
             request_timeout_s: 600.0,
             idle_timeout_s: None,
             sla: Sla::default(),
@@ -83,6 +97,13 @@ impl LoadJob {
         for (field, seconds) in limits {
             if seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= LONGEST_LIMIT_S)) {
                 return Err(Error::Job(format!("`{field}` must be a number of seconds above 0 and at most a year")));
+            }
+        }
+        for (field, margin) in [("skip_first", self.skip_first), ("skip_last", self.skip_last)] {
+            if let Some(Margin::Seconds(seconds)) = margin
+                && !(0.0..=LONGEST_LIMIT_S).contains(&seconds)
+            {
+                return Err(Error::Job(format!("`{field}` must be a number of seconds from 0 to a year")));
             }
         }
         Ok(())

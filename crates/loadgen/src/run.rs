@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use podium_domain::load::LoadPoint;
+use podium_domain::validity::Reason;
 use podium_workload::{Schedule, Workload};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
@@ -16,6 +17,7 @@ use crate::exchange::{Exchanger, Failure, Limits};
 use crate::health::{LoopDelays, thread_cpu_time};
 use crate::job::{LoadJob, PROTOCOL_VERSION};
 use crate::live::Live;
+use crate::margin::counted;
 use crate::message::{AgentMessage, LoadReport};
 use crate::priority::RaisedPriority;
 use crate::sample::{FailureClass, RequestSample};
@@ -52,7 +54,7 @@ pub fn run(job: &LoadJob, stop: &StopHandle, mut on_message: impl FnMut(AgentMes
     job.validate()?;
     let workload = podium_workload::build(&job.workload)?;
     let seed = &job.workload;
-    let mut schedule = Schedule::new(&job.load, job.arrivals, seed.num_prompts, seed.seed, &seed.measurement_key)?;
+    let mut schedule = Schedule::new(&job.load, &job.arrivals, seed.num_prompts, seed.seed, &seed.measurement_key)?;
     if let Some(duration_s) = job.duration_limit_s.filter(|_| !schedule.closed_loop) {
         schedule.truncate_after(duration_s);
     }
@@ -152,8 +154,9 @@ impl Load {
         let ended_ns = clock.now_ns();
         let samples = self.take_samples();
         let series = phase.live.replace(Live::new(0)).finish(ended_ns);
-        let (summary, notes) = summarise(&Measured {
-            samples: &samples,
+        let counted = counted(&samples, job.skip_first, job.skip_last);
+        let (summary, mut notes) = summarise(&Measured {
+            samples: counted,
             asked: &self.asked(samples.len(), resent_before),
             schedule: &self.schedule,
             load: &self.load,
@@ -164,6 +167,14 @@ impl Load {
             loop_delays_ms: delays.p99_and_max_ms(),
             stopped_early: self.stop.is_stopped(),
         });
+        if counted.len() < samples.len() {
+            let text = format!(
+                "{} of {} requests, at the ends, are not counted",
+                samples.len() - counted.len(),
+                samples.len()
+            );
+            notes.push(Reason { code: "margins".to_owned(), text });
+        }
         if let Some(path) = &job.samples_path {
             write_samples(path, &samples)?;
         }

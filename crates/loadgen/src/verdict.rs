@@ -17,6 +17,8 @@ const SATURATED_CPU_SHARE: f64 = 0.9;
 const COALESCED_SHARE: f64 = 0.5;
 /// Lateness of the event loop from which on tokens read together are its own doing, ms.
 const LATE_LOOP_MS: f64 = 5.0;
+/// Time per token from which on tokens came one by one, ms.
+const MIN_SPACING_MS: f64 = 1.0;
 /// An answer whose tokens all came within this share of its latency came at once.
 const AT_ONCE_SHARE: f64 = 0.05;
 /// Answers with fewer content events say nothing about the gaps between them.
@@ -108,6 +110,10 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Verdict {
         lengths(evidence, &mut findings);
         cache(evidence, &mut findings);
     }
+    if findings.client_limited {
+        // Weaker words for the same thing.
+        findings.doubtful.retain(|reason| !["event_loop_delay", "schedule_lag"].contains(&reason.code.as_str()));
+    }
     notes(evidence, &mut findings);
     Verdict {
         validity: Validity::from_reasons(findings.invalid, findings.doubtful),
@@ -147,8 +153,10 @@ fn read_in_batches(evidence: &Evidence<'_>, findings: &mut Findings) {
     else {
         return;
     };
-    // A server or a proxy that sends several tokens at once is no fault of a client that was awake.
-    if coalesced >= COALESCED_SHARE && late_ms > LATE_LOOP_MS && late_ms > 0.5 * tpot.p50 && !findings.client_limited {
+    // A server or a proxy that sends several tokens at once is no fault of a client that was awake, and answers whose
+    // tokens all came at once are judged below.
+    let late = late_ms > LATE_LOOP_MS && late_ms > 0.5 * tpot.p50;
+    if late && coalesced >= COALESCED_SHARE && tpot.p50 >= MIN_SPACING_MS && !findings.client_limited {
         findings.client_limited(format!(
             "{:.0} % of events were read together with others while the load process woke up to {late_ms:.1} ms late \
              (99th percentile), against {:.1} ms between tokens",

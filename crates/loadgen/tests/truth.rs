@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
-use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
+use podium_loadgen::workload::{Arrivals, DatasetSpec, TextCalibration, WorkloadSpec};
 use podium_loadgen::{
-    AgentMessage, FinishReason, LoadJob, LoadOutcome, RequestSample, StopHandle, calibrate_text, read_samples, run,
+    AgentMessage, FinishReason, LoadJob, LoadOutcome, Margin, RequestSample, StopHandle, calibrate_text, read_samples,
+    run, vllm_result,
 };
 use podium_sim::truth::{Fault, Framing, TruthConfig, TruthRecord, TruthServer};
 
@@ -354,6 +355,49 @@ async fn the_sample_file_holds_every_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_can_be_had_in_the_form_of_another_tool() {
+    let server = TruthServer::start(TruthConfig { fault: Some(Fault::Status(503)), fault_every: 3, ..quick() }).await;
+    let server = server.unwrap();
+    let job = job(&server, workload(Endpoint::Completions, 6, 7), LoadPoint::Concurrency { concurrency: 2 });
+    let outcome = outcome(job.clone()).await;
+    let result = vllm_result(&job, &outcome);
+    assert_eq!((&result["completed"], &result["failed"], &result["num_prompts"]), (&4.into(), &2.into(), &6.into()));
+    assert_eq!((&result["max_concurrency"], &result["request_rate"]), (&2.into(), &"inf".into()));
+    let ttft_ms = outcome.report.summary.ttft_ms.unwrap();
+    assert_eq!(result["median_ttft_ms"].as_f64(), Some(ttft_ms.p50));
+    assert!(result["std_ttft_ms"].as_f64().unwrap() <= ttft_ms.max - ttft_ms.min);
+    let errors: Vec<_> = result["errors"].as_array().unwrap().iter().filter(|error| *error != "").collect();
+    assert_eq!(errors, ["http_status", "http_status"]);
+    assert!(result["itls"][0].as_array().unwrap().len() == 6 || result["errors"][0] != "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn margins_are_sent_and_not_counted() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let job = LoadJob {
+        skip_first: Some(Margin::Requests(3)),
+        skip_last: Some(Margin::Requests(2)),
+        headers: [("x-tenant".to_owned(), "a".to_owned())].into(),
+        ..job(&server, workload(Endpoint::Completions, 12, 3), LoadPoint::Concurrency { concurrency: 2 })
+    };
+    let outcome = outcome(job).await;
+    assert_eq!(server.wait_for_records(12, BOUND).await.len(), 12);
+    assert_eq!((outcome.samples.len(), outcome.report.summary.completed, outcome.report.summary.planned), (12, 7, 7));
+    assert!(outcome.report.notes.iter().any(|note| note.code == "margins"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_sets_the_starts() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let load = LoadPoint::Rate { rate_rps: 10.0, max_concurrency: None };
+    let arrivals = Arrivals::Trace { starts_s: vec![4.0, 4.05, 4.05, 4.2] };
+    let outcome = outcome(LoadJob { arrivals, ..job(&server, workload(Endpoint::Completions, 4, 2), load) }).await;
+    let starts: Vec<u64> = outcome.samples.iter().map(|sample| sample.scheduled_at_ns / 1_000_000).collect();
+    assert_eq!(starts, [0, 50, 50, 200]);
+    assert!(outcome.samples.iter().all(|sample| sample.sent_at_ns >= Some(sample.scheduled_at_ns)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_hit_on_new_prompts_is_noticed_in_a_live_run() {
     let config = TruthConfig { prompt_tokens: Some(24), cached_tokens: 20, ..quick() };
     let server = TruthServer::start(config).await.unwrap();
@@ -392,6 +436,9 @@ fn jobs_that_make_no_sense_are_refused_with_the_reason() {
         (LoadJob { version: 99, ..good.clone() }, "version"),
         (LoadJob { base_url: "127.0.0.1:1".to_owned(), ..good.clone() }, "http://"),
         (LoadJob { request_timeout_s: 0.0, ..good.clone() }, "request_timeout_s"),
+        (LoadJob { skip_first: Some(Margin::Seconds(-1.0)), ..good.clone() }, "skip_first"),
+        (LoadJob { headers: [("a b".to_owned(), String::new())].into(), ..good.clone() }, "a b"),
+        (LoadJob { headers: [("Content-Length".to_owned(), "1".to_owned())].into(), ..good.clone() }, "Content-Length"),
         (LoadJob { idle_timeout_s: Some(f64::NAN), ..good.clone() }, "idle_timeout_s"),
         (
             LoadJob { api_key_env: Some("PODIUM_TEST_NO_SUCH_KEY".to_owned()), ..good.clone() },

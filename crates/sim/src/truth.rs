@@ -141,6 +141,11 @@ pub enum Fault {
         /// Tokens sent before.
         after_tokens: u32,
     },
+    /// Ends a streamed answer early but correctly, with the finish reason `stop`.
+    StopEarly {
+        /// Tokens sent before.
+        after_tokens: u32,
+    },
     /// Claims this many completion tokens more than were sent.
     WrongUsage {
         /// Added to the true count.

@@ -5,7 +5,7 @@ use podium_domain::plan::Endpoint;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
-use crate::spec::WorkloadSpec;
+use crate::spec::{Protocol, WorkloadSpec};
 
 /// A prompt in the form that is sent, before the rest of its body.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,51 @@ pub(crate) struct Body {
 /// Lays a body together: our defaults, under the plan's extra fields, under the request's own, under what the
 /// measurement itself needs (`stream` and the usage report).
 pub(crate) fn body(
+    spec: &WorkloadSpec,
+    prompt: SentPrompt,
+    output_len: u32,
+    own: Option<&Map<String, Value>>,
+) -> Result<Body, Error> {
+    match spec.protocol {
+        Protocol::OpenAi => open_ai(spec, prompt, output_len, own),
+        Protocol::SglangGenerate => sglang_generate(spec, prompt, output_len, own),
+    }
+}
+
+/// The body of SGLang's own endpoint. Extra `sampling_params` are laid over ours one by one.
+fn sglang_generate(
+    spec: &WorkloadSpec,
+    prompt: SentPrompt,
+    output_len: u32,
+    own: Option<&Map<String, Value>>,
+) -> Result<Body, Error> {
+    let mut fields = Map::new();
+    match prompt {
+        SentPrompt::TokenIds(ids) => fields.insert("input_ids".to_owned(), json!(ids)),
+        SentPrompt::Text(text) => fields.insert("text".to_owned(), json!(text)),
+        SentPrompt::Messages(_) => return Err(Error::ChatOnGenerate),
+    };
+    let mut sampling = Map::new();
+    sampling.insert("max_new_tokens".to_owned(), json!(output_len));
+    sampling.insert("temperature".to_owned(), json!(0.0));
+    sampling.insert("ignore_eos".to_owned(), json!(true));
+    for (key, value) in [Some(&spec.extra_request_body), own].into_iter().flatten().flatten() {
+        match (key.as_str(), value) {
+            ("sampling_params", Value::Object(extra)) => sampling.extend(extra.clone()),
+            _ => {
+                fields.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    let exact_output = sampling.get("ignore_eos") == Some(&Value::Bool(true))
+        && sampling.get("max_new_tokens").and_then(Value::as_u64) == Some(u64::from(output_len));
+    fields.insert("sampling_params".to_owned(), Value::Object(sampling));
+    fields.insert("stream".to_owned(), json!(spec.stream));
+    let canonical = serde_json::to_vec(&fields).map_err(Error::Body)?;
+    Ok(Body { bytes: canonical.clone().into(), canonical, exact_output })
+}
+
+fn open_ai(
     spec: &WorkloadSpec,
     prompt: SentPrompt,
     output_len: u32,

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::file::{CanonicalRequest, Prompt, read_rows};
 use crate::random::{TextCalibration, text, token_id_range, token_ids};
 use crate::rng::Rng;
-use crate::spec::{DatasetSpec, PromptForm, WorkloadSpec};
+use crate::spec::{DatasetSpec, PromptForm, Protocol, WorkloadSpec};
 
 /// One request, serialised.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,9 +51,9 @@ pub fn build(spec: &WorkloadSpec) -> Result<Workload, Error> {
     }
     match &spec.dataset {
         DatasetSpec::Random { input_len, output_len, vocab_size, prompt_form, text_calibration } => {
-            let form = prompt_form.unwrap_or(match spec.endpoint {
-                Endpoint::Completions => PromptForm::TokenIds,
-                Endpoint::ChatCompletions => PromptForm::Text,
+            let form = prompt_form.unwrap_or(match (spec.protocol, spec.endpoint) {
+                (Protocol::SglangGenerate, _) | (_, Endpoint::Completions) => PromptForm::TokenIds,
+                (Protocol::OpenAi, Endpoint::ChatCompletions) => PromptForm::Text,
             });
             let shape = RandomShape {
                 input_len: *input_len,
@@ -299,6 +299,22 @@ mod tests {
         assert_eq!(text.split(' ').count(), 50);
         assert_eq!((&body["temperature"], &body["top_p"], &body["stream"]), (&json!(0.7), &json!(0.9), &json!(true)));
         assert!(!workload.measured[0].exact_output, "without ignore_eos an answer may be shorter");
+    }
+
+    #[test]
+    fn sglang_gets_its_own_body() {
+        let mut spec = WorkloadSpec { protocol: Protocol::SglangGenerate, ..random(Endpoint::ChatCompletions) };
+        spec.extra_request_body =
+            json!({"sampling_params": {"top_p": 0.9}, "return_logprob": false}).as_object().unwrap().clone();
+        assert_eq!(spec.path(), "/generate");
+        let request = build(&spec).unwrap().measured.remove(0);
+        let body = fields(&request);
+        assert_eq!(body["input_ids"].as_array().unwrap().len(), 50);
+        let sampling = &body["sampling_params"];
+        assert_eq!(sampling["max_new_tokens"], request.output_len);
+        assert_eq!((&sampling["ignore_eos"], &sampling["top_p"]), (&json!(true), &json!(0.9)));
+        assert_eq!((&body["stream"], &body["return_logprob"]), (&json!(true), &json!(false)));
+        assert!(request.exact_output && body.get("model").is_none());
     }
 
     #[test]

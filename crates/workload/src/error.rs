@@ -26,8 +26,17 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
-    /// The request file holds no request.
-    #[error("the request file holds no request; put one JSON object on each line")]
+    /// A line of a trace is no time.
+    #[error(
+        "line {line} of the trace is no start: write seconds (`1.25`), `{{\"start_s\": 1.25}}` or \
+         `{{\"timestamp\": 1250}}` in milliseconds"
+    )]
+    BadTraceLine {
+        /// Counted from 1.
+        line: usize,
+    },
+    /// The request file or the trace holds no line.
+    #[error("the file holds no request; put one on each line")]
     NoRows,
     /// Chat messages were to be sent to the completions endpoint.
     #[error(
@@ -39,6 +48,9 @@ pub enum Error {
         /// Counted from 1.
         row: usize,
     },
+    /// Chat messages were to be sent to SGLang's own endpoint.
+    #[error("chat messages cannot be sent to /generate; use the protocol `open_ai` with the chat endpoint")]
+    ChatOnGenerate,
     /// Token ids were to be sent to the chat endpoint.
     #[error(
         "prompts of token ids cannot be sent to {}; use the endpoint {} or the prompt form `text`",

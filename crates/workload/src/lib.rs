@@ -5,6 +5,7 @@
 //! measurement is the plan's seed together with a key that names scenario, load and repeat ([`measurement_key`]): two
 //! measurements never share prompts, so none of them finds the other's prompts in a prefix cache.
 
+mod arrivals;
 mod body;
 mod build;
 mod error;
@@ -14,10 +15,11 @@ mod rng;
 mod schedule;
 mod spec;
 
+pub use arrivals::{Arrivals, parse_trace, read_trace};
 pub use build::{PreparedRequest, Workload, build};
 pub use error::Error;
 pub use file::{CanonicalRequest, Prompt, parse_rows, read_rows};
 pub use random::{TextCalibration, token_id_range};
 pub use rng::Rng;
-pub use schedule::{Arrivals, Schedule};
-pub use spec::{DatasetSpec, PromptForm, WorkloadSpec, measurement_key};
+pub use schedule::Schedule;
+pub use spec::{DatasetSpec, PromptForm, Protocol, WorkloadSpec, measurement_key};

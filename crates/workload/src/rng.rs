@@ -50,6 +50,30 @@ impl Rng {
         -(1.0 - self.unit()).ln()
     }
 
+    /// A draw from the normal distribution with mean 0 and deviation 1 (Box–Muller).
+    fn normal(&mut self) -> f64 {
+        let radius = (2.0 * self.exponential()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
+    /// A draw from the gamma distribution of this shape (above 0) and scale 1 (Marsaglia and Tsang, 2000).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let uniform = 1.0 - self.unit();
+            return self.gamma(shape + 1.0) * uniform.powf(1.0 / shape);
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            let uniform = 1.0 - self.unit();
+            if v > 0.0 && uniform.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
     /// Puts `items` into a random order (Fisher–Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

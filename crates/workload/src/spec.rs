@@ -16,8 +16,11 @@ use crate::random::TextCalibration;
 pub struct WorkloadSpec {
     /// Where prompts come from.
     pub dataset: DatasetSpec,
-    /// The request path.
+    /// The request path of [`Protocol::OpenAi`].
     pub endpoint: Endpoint,
+    /// What requests and answers look like.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// The name under which the server knows the model.
     pub model: String,
     /// Requests that are measured.
@@ -49,6 +52,7 @@ impl WorkloadSpec {
         WorkloadSpec {
             dataset,
             endpoint,
+            protocol: Protocol::OpenAi,
             model: model.into(),
             num_prompts,
             warmup_requests: 0,
@@ -58,6 +62,25 @@ impl WorkloadSpec {
             extra_request_body: Map::new(),
         }
     }
+
+    /// The path part of the URL that requests go to.
+    pub fn path(&self) -> &'static str {
+        match self.protocol {
+            Protocol::OpenAi => self.endpoint.path(),
+            Protocol::SglangGenerate => "/generate",
+        }
+    }
+}
+
+/// What requests and answers look like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// `/v1/completions` or `/v1/chat/completions`, which every framework has.
+    #[default]
+    OpenAi,
+    /// SGLang's own `/generate`: `input_ids` or `text`, and `sampling_params`.
+    SglangGenerate,
 }
 
 /// Where prompts come from.

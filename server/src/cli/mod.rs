@@ -45,7 +45,7 @@ enum Command {
     Candidates(candidates::CandidatesArgs),
     Compare(compare::CompareArgs),
     Import(import::ImportArgs),
-    Load(load::LoadArgs),
+    Load(Box<load::LoadArgs>),
     Sim(sim::SimArgs),
 }
 
@@ -72,7 +72,7 @@ impl Cli {
             Command::Candidates(args) => candidates::run(&args),
             Command::Compare(args) => compare::run(&args),
             Command::Import(args) => import::run(&args),
-            Command::Load(args) => load::run(args).await,
+            Command::Load(args) => load::run(*args).await,
             Command::Sim(args) => Ok(sim::run(args).await),
         }
     }

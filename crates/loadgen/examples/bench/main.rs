@@ -1,7 +1,7 @@
 //! How far the load generator's figures are from a server's own truth, and what a token costs it.
 //!
 //! `cargo xtask bench` builds this in release and runs it; it writes Markdown. With the names of parts (`accuracy`,
-//! `open-loop`, `cost`, `memory`) it runs only those; with numbers, `accuracy` takes them as its numbers of streams.
+//! `open-loop`, `cost`, `memory`, `verdicts`) it runs only those; with numbers, `accuracy` takes them as its numbers of streams.
 
 mod accuracy;
 mod cost;
@@ -9,6 +9,9 @@ mod measure;
 mod memory;
 mod open_loop;
 mod truth_process;
+mod verdicts;
+
+const PARTS: [&str; 5] = ["accuracy", "open-loop", "cost", "memory", "verdicts"];
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -22,8 +25,8 @@ fn main() -> Outcome<()> {
     truth_process::prepare_process();
     let streams: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| a.parse::<u32>().is_err()).collect();
-    if let Some(unknown) = parts.iter().find(|part| !["accuracy", "open-loop", "cost", "memory"].contains(part)) {
-        return Err(format!("there is no part {unknown:?}: use accuracy, open-loop, cost or memory").into());
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(part)) {
+        return Err(format!("there is no part {unknown:?}: use one of {}", PARTS.join(", ")).into());
     }
     let wanted = |part: &str| if parts.is_empty() { streams.is_empty() } else { parts.contains(&part) };
     if wanted("accuracy") || !streams.is_empty() {
@@ -37,6 +40,9 @@ fn main() -> Outcome<()> {
     }
     if wanted("memory") {
         memory::run()?;
+    }
+    if wanted("verdicts") {
+        verdicts::run()?;
     }
     Ok(())
 }

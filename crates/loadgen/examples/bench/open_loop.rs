@@ -15,7 +15,7 @@ pub fn run() -> Outcome<()> {
     let measured = measure((0, 0), load, RATE_RPS as u32 * SECONDS, 16)?;
     let workload = &measured.job.workload;
     let schedule =
-        Schedule::new(&load, Arrivals::Poisson, workload.num_prompts, workload.seed, &workload.measurement_key)?;
+        Schedule::new(&load, &Arrivals::Poisson, workload.num_prompts, workload.seed, &workload.measurement_key)?;
     let drawn_ns = schedule.starts_ns.last().copied().unwrap_or(0) as f64;
     let sends: Vec<u64> = measured.outcome.samples.iter().filter_map(|sample| sample.sent_at_ns).collect();
     let real_ns = sends.iter().max().zip(sends.iter().min()).map_or(f64::NAN, |(last, first)| (last - first) as f64);

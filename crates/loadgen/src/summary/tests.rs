@@ -21,7 +21,7 @@ fn answer(sent_ms: u64, ttft_ms: u64, gap_ms: u64, events: u64, tokens: Option<u
 }
 
 fn summary(samples: &[RequestSample], load: LoadPoint, sla: &Sla) -> Summary {
-    let schedule = Schedule::new(&load, Arrivals::Constant, samples.len() as u32, 1, "test").unwrap();
+    let schedule = Schedule::new(&load, &Arrivals::Constant, samples.len() as u32, 1, "test").unwrap();
     let asked = Asked { requests: &[], fresh_prompts: true, repeated_prompts: 0, resent: 0 };
     let measured = Measured {
         samples,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use podium_domain::plan::Endpoint;
 
@@ -24,7 +24,7 @@ impl Target {
     pub async fn resolve(job: &LoadJob) -> Result<Self, Error> {
         let Base { host, port, prefix } = Base::parse(&job.base_url)?;
         let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        let path = format!("{prefix}{}", job.workload.endpoint.path());
+        let path = format!("{prefix}{}", job.workload.path());
         let path =
             path.parse().map_err(|_| bad_url(&job.base_url, "its path holds characters that no URL may hold"))?;
         let headers = headers(&authority, job)?;
@@ -55,6 +55,16 @@ fn headers(authority: &str, job: &LoadJob) -> Result<HeaderMap, Error> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accepted = if job.workload.stream { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accepted));
+    for (name, value) in &job.headers {
+        let refused = |what| {
+            Error::Job(format!("the header {name:?} cannot be sent: its {what} holds characters that none may hold"))
+        };
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused("name"))?;
+        if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(&header) {
+            return Err(Error::Job(format!("the header {name:?} cannot be set: it is the connection's own")));
+        }
+        headers.insert(header, HeaderValue::from_str(value).map_err(|_| refused("value"))?);
+    }
     if let Some(variable) = &job.api_key_env {
         // The text of the error never holds the key, whatever is wrong with it.
         let key = std::env::var(variable).map_err(|_| {

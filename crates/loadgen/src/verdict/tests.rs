@@ -70,7 +70,7 @@ impl Case {
 
     /// Codes of what makes the case invalid or doubtful with the verdict's word, and whether the client is to blame.
     fn verdict(&self) -> (&'static str, Vec<String>, bool) {
-        let schedule = Schedule::new(&self.load, Arrivals::Constant, N, 1, "test").unwrap();
+        let schedule = Schedule::new(&self.load, &Arrivals::Constant, N, 1, "test").unwrap();
         let asked =
             Asked { requests: &self.requests, fresh_prompts: self.fresh_prompts, repeated_prompts: 0, resent: 0 };
         let (summary, _) = summarise(&Measured {

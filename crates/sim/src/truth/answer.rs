@@ -158,6 +158,7 @@ impl Answer<'_> {
         let (mut produced, mut late) = (0, Duration::ZERO);
         let mut pending = Pending::default();
         let mut fault = self.fault;
+        let mut finish = FinishReason::Length;
         while produced < self.record.requested_tokens {
             let tokens = per_event.min(self.record.requested_tokens - produced);
             if fault.is_some_and(|fault| strikes_before(fault, produced + tokens)) {
@@ -179,6 +180,10 @@ impl Answer<'_> {
                         return Ok(After::KeepAlive);
                     }
                     Some(Fault::ErrorEvent { .. }) => return self.error_event().await,
+                    Some(Fault::StopEarly { .. }) => {
+                        finish = FinishReason::Stop;
+                        break;
+                    }
                     _ => {}
                 }
             }
@@ -194,7 +199,7 @@ impl Answer<'_> {
             let last = self.config.itl * produced.saturating_sub(per_event);
             self.wait(self.config.ttft + late + last + self.config.tail_delay).await?;
         }
-        let mut closing = self.encode(&self.style.finish_event(FinishReason::Length).to_string());
+        let mut closing = self.encode(&self.style.finish_event(finish).to_string());
         if self.generation.include_usage {
             closing.extend(self.encode(&self.style.usage_event(self.usage()).to_string()));
         }
@@ -298,6 +303,7 @@ fn strikes_before(fault: Fault, tokens_then: u32) -> bool {
         | Fault::CloseMidStream { after_tokens }
         | Fault::EndWithoutDone { after_tokens }
         | Fault::ErrorEvent { after_tokens }
+        | Fault::StopEarly { after_tokens }
         | Fault::MalformedEvent { after_tokens } => tokens_then > after_tokens,
         Fault::Status(_) | Fault::CloseBeforeResponse | Fault::NeverRespond | Fault::WrongUsage { .. } => false,
     }
