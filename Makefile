@@ -1,15 +1,16 @@
 # The two commands of this project. Everything that is missing on the machine is installed on the way.
 
-.PHONY: help test demo check site bench
+.PHONY: help test test-engines demo check site bench
 
 help:
 	@echo "make demo   build in release, start the dashboard, carry out both demo plans (KEEP=1: serve on without a terminal)"
 	@echo "make test   every check and every test"
+	@echo "make test-engines  the CPU plan over llama.cpp, vLLM and SGLang in the folder PODIUM_ENGINES_DIR"
 	@echo "make check  formatting, lints, query cache, dependencies, licences"
 	@echo "make bench  the load generator against a server's own truth (WRITE=1: into docs/benchmarks.md)"
 	@echo "make site   what the browser loads"
 
-test check site:
+test test-engines check site:
 	@sh scripts/bootstrap.sh $@
 
 demo:

@@ -8,11 +8,10 @@ mod server;
 mod stop;
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use self::environment::Environment;
 use self::folder::DemoFolder;
@@ -22,7 +21,7 @@ use self::stop::Interrupt;
 use crate::paths::Paths;
 use crate::process::{cargo, succeed};
 use crate::steps::{Steps, seconds};
-use crate::{apt, site, wasm};
+use crate::{apt, engines, site, wasm};
 
 /// What the product and llama.cpp's environment run on.
 const PACKAGES: [&str; 3] = ["postgresql", "postgresql-client", "python3-venv"];
@@ -117,7 +116,6 @@ fn print_summary(outcomes: &[Outcome], build_time: Duration, total: Duration) {
 
 /// Gets what is missing and builds. `None` when a step failed, which it has said by then.
 fn build(paths: &Paths, steps: &mut Steps) -> Option<Built> {
-    let engines = paths.cache.join("engines");
     let mut toolchain = None;
     let prepared = steps.run("system packages", "install them by hand, then run `make demo` again", || {
         let installed = apt::ensure(&PACKAGES)?;
@@ -125,7 +123,7 @@ fn build(paths: &Paths, steps: &mut Steps) -> Option<Built> {
     }) && steps.run(
         "llama.cpp and a tiny model",
         "do what the last line above says, then run `make demo` again",
-        || set_up_llama(paths, &engines.join("llama")),
+        || engines::set_up_llama(paths),
     ) && steps.run("binaries (release)", "mend what the compiler names", || {
         let packages = ["--package", "podium-server", "--package", "podium-loadgen"];
         succeed(cargo(paths).args(["build", "--release", "--bins"]).args(packages)).map(|_| String::new())
@@ -138,15 +136,6 @@ fn build(paths: &Paths, steps: &mut Steps) -> Option<Built> {
     steps.run("site", site::ADVICE, || site::build(paths, &toolchain)).then(|| Built {
         podium: paths.target.join("release/podium"),
         site: paths.site(),
-        engines,
+        engines: engines::own_folder(paths),
     })
-}
-
-/// Runs `engines/setup.sh`, which does nothing where it has been. Returns its last words.
-fn set_up_llama(paths: &Paths, folder: &Path) -> Result<String> {
-    let finished = succeed(Command::new("sh").arg(paths.root.join("engines/setup.sh")).arg(folder))?;
-    match finished.stdout.lines().last() {
-        Some(line) => Ok(line.trim_start_matches("engines: ").to_owned()),
-        None => bail!("engines/setup.sh said nothing, not even that it is done"),
-    }
 }

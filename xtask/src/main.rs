@@ -9,6 +9,7 @@ mod browser;
 mod checks;
 mod demo;
 mod dependencies;
+mod engines;
 mod licences;
 mod metadata;
 mod paths;
@@ -44,6 +45,8 @@ enum Task {
     Check,
     /// Every check and every test
     Test,
+    /// The CPU plan over llama.cpp, vLLM and SGLang, which have to be there
+    TestEngines,
     /// Build in release, start the dashboard on an empty data folder, and carry out both demo plans
     Demo {
         /// Serve until Ctrl-C afterwards, even where standard output is no terminal
@@ -83,6 +86,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Site => site::run(&paths),
         Task::Check => checks::run(&paths),
         Task::Test => test_task::run(&paths),
+        Task::TestEngines => engines::test(&paths),
         Task::Demo { keep } => demo::run(&paths, *keep),
         Task::Bench { write } => bench::run(&paths, *write),
         Task::WasmSetup => wasm::run(&paths),

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check and every test, with the counts at the end.
 
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +10,7 @@ use crate::paths::Paths;
 use crate::process::{cargo, display, is_cargo_progress};
 use crate::steps::Steps;
 use crate::tally::{Counts, Tally};
-use crate::{apt, browser, checks, site};
+use crate::{apt, browser, checks, engines, site};
 
 /// What the tests run against.
 const PACKAGES: [&str; 3] = ["postgresql", "postgresql-client", "python3-venv"];
@@ -19,7 +20,7 @@ const PACKAGES: [&str; 3] = ["postgresql", "postgresql-client", "python3-venv"];
 /// # Errors
 /// Never by itself: what fails is printed as a step.
 pub fn run(paths: &Paths) -> Result<bool> {
-    let mut steps = Steps::new(1 + checks::COUNT + 5);
+    let mut steps = Steps::new(1 + checks::COUNT + 6);
     let mut tally = Tally::default();
 
     let have_packages = steps.run("system packages", "install them by hand, then run `make test` again", || {
@@ -30,12 +31,17 @@ pub fn run(paths: &Paths) -> Result<bool> {
 
     steps.run("binaries", "mend what the compiler names", || browser::build_binary(paths));
     let advice = "read the failed tests' words above; `cargo test -p <crate> <name>` repeats one";
-    steps.run("tests", advice, || {
-        test(paths, "tests", &["test", "--workspace", "--all-targets", "--no-fail-fast"], &mut tally)
+    steps.run("llama.cpp and a tiny model", "do what the last line above says, then run `make test` again", || {
+        engines::set_up_llama(paths)
     });
-    steps.run("documentation tests", advice, || {
-        test(paths, "doc-tests", &["test", "--workspace", "--doc", "--no-fail-fast"], &mut tally)
-    });
+    let environment = [(engines::FOLDER_VARIABLE, engines::own_folder(paths))];
+    let mut test = |name: &str, which: &str| {
+        let arguments = ["test", "--workspace", which, "--no-fail-fast"];
+        let test = CargoTest { name, arguments: &arguments, environment: &environment };
+        Ok(cargo_test(paths, &test, &mut tally)?.remark)
+    };
+    steps.run("tests", advice, || test("tests", "--all-targets"));
+    steps.run("documentation tests", advice, || test("doc-tests", "--doc"));
     let site_advice = site::ADVICE;
     steps.run("site", site_advice, || match &toolchain {
         Some(toolchain) => site::build(paths, toolchain),
@@ -57,21 +63,42 @@ pub fn run(paths: &Paths) -> Result<bool> {
     Ok(steps_passed && (skipped == 0 || !have_packages))
 }
 
+/// One `cargo test`.
+pub struct CargoTest<'a> {
+    /// Names the file that keeps its output.
+    pub name: &'a str,
+    /// What cargo is told.
+    pub arguments: &'a [&'a str],
+    /// What the tests find in their environment.
+    pub environment: &'a [(&'a str, PathBuf)],
+}
+
+/// A `cargo test` without a failure.
+pub struct TestOutput {
+    /// How many passed, in words.
+    pub remark: String,
+    /// Everything that it printed.
+    pub text: String,
+}
+
 /// Runs a `cargo test` and counts what it printed.
-fn test(paths: &Paths, name: &str, arguments: &[&str], tally: &mut Tally) -> Result<String> {
+///
+/// # Errors
+/// When it cannot be started or a test fails; the message has the failed tests' words.
+pub fn cargo_test(paths: &Paths, test: &CargoTest<'_>, tally: &mut Tally) -> Result<TestOutput> {
     fs::create_dir_all(&paths.target)?;
-    let log = paths.target.join(format!("podium-{name}.log"));
+    let log = paths.target.join(format!("podium-{}.log", test.name));
     let mut command = cargo(paths);
-    command.args(arguments);
+    command.args(test.arguments).envs(test.environment.iter().map(|(name, value)| (name, value)));
     // Both streams into one file: only so do cargo's headings and the tests' lines keep their order.
     let status = into_file(&mut command, &log)?;
-    let output = fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
+    let text = fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
     let before = tally.total();
-    tally.add_cargo_test(&output);
+    tally.add_cargo_test(&text);
     if !status {
-        bail!("{}\n(the whole output is in {})", without_passed(&output), log.display());
+        bail!("{}\n(the whole output is in {})", without_passed(&text), log.display());
     }
-    Ok(format!("{} passed", tally.total().passed - before.passed))
+    Ok(TestOutput { remark: format!("{} passed", tally.total().passed - before.passed), text })
 }
 
 fn into_file(command: &mut Command, log: &std::path::Path) -> Result<bool> {
