@@ -1,8 +1,8 @@
 //! Every real engine of this machine, from its plan's words to an answered request and back to an empty machine.
-//! Engines are found as the product finds them: `PODIUM_ENGINES_DIR=… cargo test -p podium-launcher -- --ignored`.
-//! The model is the tiny one in `engines/` of the folder `PODIUM_SHARED_DIR` (`../shared` where that is not set).
+//! Engines are found as the product finds them; `make test-engines` runs these tests. The model is the tiny one in the
+//! folder `PODIUM_MODELS_DIR`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use podium_domain::framework::Framework;
@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 fn model(extension: &str) -> String {
-    let shared = std::env::var_os("PODIUM_SHARED_DIR").map(PathBuf::from);
-    let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
-    let path = shared.join(format!("engines/tiny-llama{extension}"));
+    let folder = std::env::var_os("PODIUM_MODELS_DIR").expect("PODIUM_MODELS_DIR names the folder of the tiny model");
+    let path = Path::new(&folder).join(format!("tiny-llama{extension}"));
     path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display())).display().to_string()
 }
 
@@ -56,7 +55,7 @@ async fn start(host: &Host, framework: Framework, command: &str, folder: &Path) 
 }
 
 #[tokio::test]
-#[ignore = "needs real engines, found through PODIUM_ENGINES_DIR, PATH or their own variables"]
+#[ignore = "make test-engines runs it: it needs real engines"]
 async fn every_engine_that_is_found_gets_ready_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::local(folder.path()).unwrap();
@@ -83,7 +82,7 @@ async fn every_engine_that_is_found_gets_ready_and_leaves_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "needs real engines, found through PODIUM_ENGINES_DIR, PATH or their own variables"]
+#[ignore = "make test-engines runs it: it needs real engines"]
 async fn a_wrong_flag_and_a_missing_model_are_told_apart_on_every_engine() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::local(folder.path()).unwrap();
