@@ -46,6 +46,12 @@ test('form and text follow each other', async ({ page }) => {
 
   await editor.framework('vLLM').check();
   await expect.poll(() => editor.yaml.inputValue()).toContain('vllm:');
+  // A framework can be left out of one run while the plan keeps it; the tick outlives the next edit.
+  await page.locator('#plan-leave-out').getByLabel('vLLM').check();
+  await editor.enter('Requests per measurement', '50');
+  await expect.poll(() => editor.valueInText('num_prompts')).toBe('50');
+  await expect(page.locator('#plan-leave-out').getByLabel('vLLM')).toBeChecked();
+
   await editor.framework('SGLang').uncheck();
   await expect(editor.framework('SGLang')).not.toBeChecked();
   await expect(page.locator('#plan-candidates li', { hasText: 'sglang' })).toHaveCount(0);

@@ -42,11 +42,17 @@ test('from the form to a report that a stranger reads by its link', async ({ pag
   await run.report.click();
   const report = new ReportPage(page);
   await expect(report.winners).toHaveCount(1);
-  await expect(report.winners.first()).toContainText('SGLang');
   await expect(report.winners.getByText('simulated', { exact: true })).toBeVisible();
-  await expect(report.winners.getByText('podium sim sglang').first()).toBeVisible();
   expect(await report.charts.count()).toBeGreaterThanOrEqual(2);
-  await expect(report.best).toHaveCount(1);
+  if ((await report.winners.first().getAttribute('data-state')) === 'winner') {
+    await expect(report.winners.first()).toContainText('SGLang wins conversation');
+    await expect(report.winners.locator('#command-0')).toContainText('podium sim sglang');
+    await expect(report.best).toHaveCount(1);
+  } else {
+    // Where the machine is busy with other work the client measures itself, and says so instead of naming a winner.
+    await expect(report.winners.first()).toContainText('with a valid measurement');
+    await expect(report.notSelected).toContainText('invalid');
+  }
   await expect(report.caveats.filter({ hasText: 'Simulated' })).toHaveCount(1);
 
   await report.createLink.click();
@@ -86,6 +92,28 @@ test('a run is cancelled from its page', async ({ page }) => {
   await run.cancel.click();
   await expect(run.status('cancelled')).toBeVisible({ timeout: 60_000 });
   await expect(run.cancel).toHaveCount(0);
+});
+
+test('a lost connection shows, heals, and loses no second', async ({ page, problems }) => {
+  test.setTimeout(120_000);
+  const editor = new PlanEditor(page);
+  await editor.open();
+  await editor.yaml.fill(plan('short'));
+  const events = '**/runs/*/events?*';
+  await page.route(events, (route) => route.abort());
+  await editor.start.click();
+  const run = new RunPage(page);
+  await expect(run.live.getByText('Connection lost')).toBeVisible();
+  await page.unroute(events);
+  await expect(run.live.getByText('Live', { exact: true })).toBeVisible();
+  const watched = await watchSeconds(run, 5);
+  const numbers = watched.seconds.map((second) => second.t);
+  expect(numbers).toEqual(numbers.map((_, index) => numbers[0] + index));
+  expect(numbers[0]).toBe(0);
+  // The browser tells of the connection as well; nothing else complained.
+  expect(problems.filter((problem) => !problem.includes('ERR_FAILED'))).toEqual([]);
+  problems.length = 0;
+  await run.cancel.click();
 });
 
 /** Watches until one measurement has shown this many seconds while it was being taken. */

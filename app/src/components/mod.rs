@@ -21,6 +21,6 @@ pub use marks::{FrameworkMark, Labels, StatusMark};
 pub use matrix::matrix;
 pub use moment::Moment;
 pub use navigation::{Crumbs, RunTab, RunTabs, SideRail, SkipLink};
-pub use plan::{candidates, form, plan_view, problems, start_note};
+pub use plan::{candidates, form, leave_out, plan_view, problems, start_note};
 pub use report::report_body;
 pub use run_head::{run_head, run_state};

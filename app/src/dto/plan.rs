@@ -13,6 +13,8 @@ pub struct PlanView {
     pub problems_html: String,
     /// The candidates.
     pub candidates_html: String,
+    /// The frameworks that can be left out of a run.
+    pub leave_out_html: String,
     /// How many problems prevent a start.
     pub problems: u32,
     /// What stands beside the start button.

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 use podium_domain::framework::Framework;
 use podium_service::{Caller, PlanCheck, Service};
 
-use crate::components::{candidates, form, loaded, problems, start_note};
+use crate::components::{candidates, form, leave_out, loaded, problems, start_note};
 use crate::context::{caller, id, service};
 use crate::dto::HostChoice;
 use crate::error::AppError;
@@ -114,6 +114,7 @@ fn parts(check: &PlanCheck, source: &str, hosts: &[HostChoice], host: Option<&st
                             {hosts}
                         </select>
                     </div>
+                    <div id="plan-leave-out">{leave_out(check)}</div>
                     <label class="choice">
                         <input type="checkbox" name="skip_missing" value="yes" />
                         <span>"Leave out frameworks that are not installed on the host, with that reason"</span>
@@ -159,9 +160,15 @@ async fn starting_point(
 }
 
 fn refusal(error: &AppError) -> impl IntoView + use<> {
+    let reason = match error {
+        AppError::Invalid { fields, .. } if !fields.is_empty() => {
+            fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    };
     view! {
         <div class="notice notice-bad" role="alert">
-            <p>{format!("The run was not started: {error}.")}</p>
+            <p>{format!("The run was not started: {reason}.")}</p>
         </div>
     }
 }

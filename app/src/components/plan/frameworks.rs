@@ -210,7 +210,7 @@ fn flag_row(framework: Framework, check: &PlanCheck, table: Table, flag: &str, t
                     data-edit=template(&table.remove(framework, flag))
                     data-slots=""
                 >
-                    "Remove"
+                    "✕"
                 </button>
             </td>
         </tr>

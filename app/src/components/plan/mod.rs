@@ -17,7 +17,7 @@ use podium_service::PlanCheck;
 use crate::dto::PlanView;
 use crate::format::counted;
 
-pub use review::{candidates, problems};
+pub use review::{candidates, leave_out, problems};
 pub use sections::form;
 
 /// Everything that follows from a plan's text.
@@ -28,6 +28,7 @@ pub fn plan_view(check: &PlanCheck) -> PlanView {
         form_html: check.form.as_ref().map(|plan| form(plan, check).to_html()),
         problems_html: problems(check).to_html(),
         candidates_html: candidates(check).to_html(),
+        leave_out_html: leave_out(check).to_html(),
         problems: check.problems.len() as u32,
         note: start_note(check),
     }

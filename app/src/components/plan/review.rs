@@ -93,3 +93,31 @@ pub fn candidates(check: &PlanCheck) -> AnyView {
     }
     .into_any()
 }
+
+/// The frameworks of the plan, to leave out of one run. The plan keeps them, and the report says that they were left out.
+pub fn leave_out(check: &PlanCheck) -> AnyView {
+    let mut frameworks: Vec<_> = check.candidates.iter().map(|candidate| candidate.framework).collect();
+    frameworks.dedup();
+    if frameworks.len() < 2 {
+        return ().into_any();
+    }
+    let boxes = frameworks
+        .into_iter()
+        .map(|framework| {
+            let name = format!("exclude_{}", framework.id());
+            view! {
+                <label class="choice">
+                    <input type="checkbox" id=name.clone() name=name value="yes" />
+                    <FrameworkMark framework />
+                </label>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="field">
+            <span class="field-label">"Leave out of this run"</span>
+            <div class="leave-out">{boxes}</div>
+        </div>
+    }
+    .into_any()
+}

@@ -90,7 +90,7 @@ fn row(check: &PlanCheck, index: usize, scenario: &ScenarioRow) -> AnyView {
                     data-edit=template(&remove)
                     data-slots=""
                 >
-                    "Remove"
+                    "✕"
                 </button>
             </td>
         </tr>

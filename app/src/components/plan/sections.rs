@@ -237,6 +237,7 @@ fn section(check: &PlanCheck, part: Part, body: AnyView) -> AnyView {
 fn hardware(form: &PlanForm) -> String {
     match (form.gpu_count.as_str(), form.gpu_model.as_str()) {
         ("0", _) => "CPU".to_owned(),
+        ("1", "") => "1 GPU".to_owned(),
         (count, "") => format!("{count} GPUs"),
         (count, model) => format!("{count}×{model}"),
     }

@@ -236,6 +236,7 @@ impl Editor {
         }
         replace("plan-problems", &view.problems_html);
         replace("plan-candidates", &view.candidates_html);
+        replace("plan-leave-out", &view.leave_out_html);
         set_text("start-note", &view.note);
         self.0.problems.set(view.problems);
         self.0.checked.set(self.0.version.get());
