@@ -3,6 +3,7 @@
 use podium_domain::stats::{Distribution, percentile};
 use serde_json::{Map, Value};
 
+use super::detect::EXPECTED;
 use super::{ImportError, python_json};
 
 /// The results of a file with their places: the whole file, the items of a list, or one a line.
@@ -25,7 +26,9 @@ pub(super) fn split(text: &[u8]) -> Result<Vec<(String, Value)>, ImportError> {
         match serde_json::from_slice(line) {
             Ok(value) => found.push((format!("line {}", index + 1), value)),
             // A file of one value over many lines: the error of the whole says more.
-            Err(_) if found.is_empty() => return Err(ImportError::whole(format!("this is not JSON: {whole}"))),
+            Err(_) if found.is_empty() => {
+                return Err(ImportError::whole(format!("this is not JSON: {whole}. {EXPECTED}")));
+            }
             Err(error) => {
                 let message = format!("this is not JSON: {error}");
                 return Err(ImportError { place: format!("line {}", index + 1), message });
