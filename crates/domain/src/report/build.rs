@@ -206,7 +206,9 @@ impl<'a> Draft<'a> {
 
     fn handoffs(&self, comparisons: &[ScenarioComparison]) -> Vec<ProfilerHandoff> {
         const SGLANG: &str = "sglang";
-        if !self.frameworks.iter().any(|id| id == SGLANG) {
+        // An SGLang that never served has nothing to profile.
+        let measured = |row: &ResultRow| row.framework == SGLANG && row.is_measured();
+        if !self.competing.iter().any(|&i| measured(&self.rows[i])) {
             return Vec::new();
         }
         let behind = |c: &&ScenarioComparison| c.answer.framework.as_deref().is_some_and(|id| id != SGLANG);
