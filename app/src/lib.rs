@@ -29,6 +29,8 @@ pub mod context;
 #[cfg(feature = "ssr")]
 pub mod convert;
 #[cfg(feature = "ssr")]
+mod escape;
+#[cfg(feature = "ssr")]
 pub mod form_edit;
 #[cfg(feature = "ssr")]
 pub mod pages;

@@ -10,6 +10,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
 use crate::components::{SideRail, SkipLink};
+use crate::escape::raw_text;
 use crate::islands::ThemeSwitch;
 use crate::pages::{HomePage, HostsPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage};
 
@@ -57,8 +58,9 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
 
     view! {
+        // Titles hold names that people chose, and are written into the document as they are.
         <Title formatter=|page: String| {
-            if page.is_empty() { "Podium".to_owned() } else { format!("{page} · Podium") }
+            if page.is_empty() { "Podium".to_owned() } else { format!("{} · Podium", raw_text(&page)) }
         } />
         <Router>
             <SkipLink />

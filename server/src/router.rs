@@ -57,7 +57,7 @@ fn assets(site: &Site) -> Router {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use axum::body::Body;
     use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN};
     use axum::http::{Request, StatusCode};
@@ -69,10 +69,10 @@ mod tests {
 
     use super::*;
 
-    const OWN: &str = "127.0.0.1:8080";
+    pub(crate) const OWN: &str = "127.0.0.1:8080";
 
     /// A router over a site of three tiny files and an empty database, and the folder that holds them.
-    async fn fixture() -> (Router, tempfile::TempDir) {
+    pub(crate) async fn fixture() -> (Router, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(dir.path().join("pkg")).expect("writable");
         for name in ["podium.js", "podium_bg.wasm", "podium.css"] {
@@ -86,12 +86,12 @@ mod tests {
         (router(&site, AllowedHosts::loopback(8080), service, CancellationToken::new()), dir)
     }
 
-    async fn get(router: &Router, path: &str) -> Response {
+    pub(crate) async fn get(router: &Router, path: &str) -> Response {
         let request = Request::get(path).header(HOST, OWN).body(Body::empty()).expect("a request");
         router.clone().oneshot(request).await.expect("the router never fails")
     }
 
-    async fn text(response: Response) -> String {
+    pub(crate) async fn text(response: Response) -> String {
         let bytes = response.into_body().collect().await.expect("a whole body").to_bytes();
         String::from_utf8(bytes.to_vec()).expect("text")
     }

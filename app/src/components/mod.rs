@@ -20,6 +20,7 @@ pub use logs::{launches, logs};
 pub use marks::{FrameworkMark, Labels, StatusMark};
 pub use matrix::matrix;
 pub use moment::Moment;
+pub(crate) use navigation::is_shared;
 pub use navigation::{Crumbs, RunTab, RunTabs, SideRail, SkipLink};
 pub use plan::{candidates, form, leave_out, plan_view, problems, start_note};
 pub use report::report_body;

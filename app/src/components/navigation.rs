@@ -112,7 +112,7 @@ fn is_current(href: &str, path: &str) -> bool {
 }
 
 /// Whether the page is one that is reached by a secret link.
-fn is_shared(path: &str) -> bool {
+pub(crate) fn is_shared(path: &str) -> bool {
     path.starts_with("/r/")
 }
 

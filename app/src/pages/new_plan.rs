@@ -11,6 +11,7 @@ use crate::components::{candidates, form, leave_out, loaded, problems, start_not
 use crate::context::{caller, id, service};
 use crate::dto::HostChoice;
 use crate::error::AppError;
+use crate::escape::raw_text;
 use crate::islands::PlanEditor;
 use crate::posted::RejectedPlan;
 
@@ -102,7 +103,7 @@ fn parts(check: &PlanCheck, source: &str, hosts: &[HostChoice], host: Option<&st
                         autocomplete="off"
                         aria-describedby="plan-problems"
                     >
-                        {format!("\n{}", check.yaml)}
+                        {format!("\n{}", raw_text(&check.yaml))}
                     </textarea>
                 </div>
                 <div id="plan-candidates">{candidates(check)}</div>

@@ -11,6 +11,9 @@ mod runs;
 mod shares;
 pub(crate) mod table;
 
+#[cfg(test)]
+mod tests;
+
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
