@@ -65,6 +65,8 @@ pub fn prepare_process() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     let _ = setpriority_process(None, NICE);
+    // Where the kernel shares the processor between sessions first, a priority counts only within its own session.
+    let _ = std::fs::write("/proc/self/autogroup", NICE.to_string());
 }
 
 /// A running server process.
