@@ -27,7 +27,7 @@ test('the theme switch takes effect and is remembered', async ({ page }) => {
 test('the rail leads to every section and marks where one is', async ({ page }) => {
   await page.goto('/');
   const frame = new Frame(page);
-  for (const [name, path] of [['New plan', '/plans/new'], ['Hosts', '/hosts'], ['Runs', '/']] as const) {
+  for (const [name, path] of [['New plan', '/plans/new'], ['Cookbook', '/cookbook'], ['Hosts', '/hosts'], ['Runs', '/']] as const) {
     await frame.link(name).click();
     await expect(page).toHaveURL(path);
     await expect(frame.heading).toHaveText(name);
@@ -41,7 +41,7 @@ test('no page asks anything of another server', async ({ page, baseURL }) => {
   page.on('request', (request) => {
     if (!request.url().startsWith(baseURL!)) foreign.push(request.url());
   });
-  for (const path of ['/', '/plans/new', '/hosts']) {
+  for (const path of ['/', '/plans/new', '/cookbook', '/hosts']) {
     await page.goto(path, { waitUntil: 'networkidle' });
   }
   expect(foreign).toEqual([]);

@@ -55,6 +55,8 @@ test('from the form to a report that a stranger reads by its link', async ({ pag
   }
   await expect(report.caveats.filter({ hasText: 'Simulated' })).toHaveCount(1);
 
+  await page.screenshot({ path: `${process.env.PODIUM_E2E_OUTPUT ?? '.'}/screenshots/report.png` });
+
   await report.createLink.click();
   await expect(report.newLink).toHaveText(/^http:\/\/.*\/r\/[0-9a-f]{64}$/);
   const link = await report.newLink.innerText();
