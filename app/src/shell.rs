@@ -12,7 +12,9 @@ use leptos_router::path;
 use crate::components::{SideRail, SkipLink};
 use crate::escape::raw_text;
 use crate::islands::ThemeSwitch;
-use crate::pages::{HomePage, HostsPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage};
+use crate::pages::{
+    CookbookPage, HomePage, HostsPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage,
+};
 
 /// The path under which this build's script, module and style sheet are served, without a slash at the end. It
 /// changes with their content, so browsers may keep them for ever. The server provides it as context.
@@ -80,6 +82,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />
                         <Route path=path!("/runs/:id/report") view=ReportPage ssr=SsrMode::Async />
                         <Route path=path!("/r/:token") view=SharedReportPage ssr=SsrMode::Async />
+                        <Route path=path!("/cookbook") view=CookbookPage ssr=SsrMode::Async />
                         <Route path=path!("/hosts") view=HostsPage ssr=SsrMode::Async />
                     </Routes>
                 </main>

@@ -1,5 +1,6 @@
 //! One page per file, rendered on the server.
 
+mod cookbook;
 mod home;
 mod hosts;
 mod new_plan;
@@ -8,6 +9,7 @@ mod report;
 mod run;
 mod shared;
 
+pub use cookbook::CookbookPage;
 pub use home::HomePage;
 pub use hosts::HostsPage;
 pub use new_plan::NewPlanPage;

@@ -153,8 +153,14 @@ async fn starting_point(
     match from {
         Some(slug) => {
             let example = service.example_plans().iter().find(|example| example.slug == slug);
-            let example = example.ok_or_else(|| AppError::NotFound { what: "this example".to_owned() })?;
-            Ok((example.yaml.to_owned(), format!("from={slug}")))
+            let yaml = match example {
+                Some(example) => example.yaml,
+                None => {
+                    let cookbook = service.cookbook(caller)?.iter().find(|plan| plan.slug == slug);
+                    cookbook.ok_or_else(|| AppError::NotFound { what: format!("the plan \"{slug}\"") })?.yaml
+                }
+            };
+            Ok((yaml.to_owned(), format!("from={slug}")))
         }
         None => Ok((service.blank_plan(caller).await?, "new".to_owned())),
     }
@@ -203,6 +209,9 @@ fn starts(service: &Service, source: &str) -> impl IntoView + use<> {
                     </a>
                 </li>
                 {examples}
+                <li>
+                    <a href="/cookbook">"The cookbook"</a>
+                </li>
             </ul>
         </nav>
     }

@@ -5,6 +5,7 @@ use podium_domain::form::PlanEdit;
 use podium_domain::framework::Framework;
 use podium_domain::load::PlannedLoad;
 use podium_domain::plan::Plan;
+use podium_formats::cookbook::{self, CookbookPlan};
 use podium_formats::plan::{self, Starter};
 
 use crate::caller::{Caller, Role};
@@ -62,6 +63,12 @@ impl Service {
             gpu_model: None,
             gpu_count: 1,
         }))
+    }
+
+    /// The cookbook: plans for well-known models.
+    pub fn cookbook(&self, caller: Caller) -> Result<&'static [CookbookPlan]> {
+        caller.require(Role::Viewer)?;
+        Ok(&cookbook::PLANS)
     }
 
     /// The plans that are shipped with Podium.

@@ -18,6 +18,7 @@ mod worker;
 pub use author::ExamplePlan;
 pub use caller::{Caller, OWNER, Role};
 pub use error::{Error, Result};
+pub use podium_formats::cookbook::CookbookPlan;
 pub use podium_store::RunCursor;
 pub use runs::RunFilter;
 pub use service::Service;

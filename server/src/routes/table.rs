@@ -39,6 +39,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("GET", "/", Role::Viewer),
     row("GET", "/plans/new", Role::Viewer),
     row("GET", "/plans/start", Role::Viewer),
+    row("GET", "/cookbook", Role::Viewer),
     row("GET", "/hosts", Role::Viewer),
     row("GET", "/runs/{id}", Role::Viewer),
     row("GET", "/runs/{id}/report", Role::Viewer),
