@@ -57,7 +57,8 @@ pub(super) fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let mut input = ReportInput::default();
     let mut wrong = Wrong::default();
     for path in &args.rows {
-        let read = rows::read(BufReader::new(open(path)?)).with_context(|| format!("cannot read {}", path.display()))?;
+        let read =
+            rows::read(BufReader::new(open(path)?)).with_context(|| format!("cannot read {}", path.display()))?;
         wrong.say(path, &read.problems);
         input.rows.extend(read.rows);
     }
