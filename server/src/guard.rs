@@ -5,6 +5,8 @@
 //! one site; its `Host` gives it away. Programs outside a browser send neither a foreign `Origin` nor
 //! `Sec-Fetch-Site`, and are the user's own.
 
+use std::net::SocketAddr;
+
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -24,9 +26,10 @@ pub(crate) struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The loopback names with the server's own port.
-    pub(crate) fn loopback(port: u16) -> Self {
-        let with_port = LOOPBACK_NAMES.iter().map(|name| format!("{name}:{port}"));
+    /// The loopback names with the server's own port, and the address it is bound to.
+    pub(crate) fn loopback(address: SocketAddr) -> Self {
+        let port = address.port();
+        let with_port = LOOPBACK_NAMES.iter().map(|name| format!("{name}:{port}")).chain([address.to_string()]);
         // A browser leaves the default port out.
         let bare = LOOPBACK_NAMES.iter().filter(|_| port == 80).map(|name| (*name).to_owned());
         Self { authorities: with_port.chain(bare).collect() }
@@ -92,7 +95,7 @@ mod tests {
     }
 
     fn check(method: &Method, pairs: &[(HeaderName, &str)]) -> Result<(), String> {
-        AllowedHosts::loopback(8080).check(method, &headers(pairs))
+        AllowedHosts::loopback(([127, 0, 0, 2], 8080).into()).check(method, &headers(pairs))
     }
 
     #[test]
@@ -105,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_loopback_name_reads() {
-        for host in ["127.0.0.1:8080", "LOCALHOST:8080", "[::1]:8080"] {
+        for host in ["127.0.0.1:8080", "LOCALHOST:8080", "[::1]:8080", "127.0.0.2:8080"] {
             assert_eq!(check(&Method::GET, &[(HOST, host)]), Ok(()));
         }
     }

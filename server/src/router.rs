@@ -83,7 +83,7 @@ pub(crate) mod tests {
         let store = TestDatabase::create().await.store;
         let host = Host::local(dir.path()).expect("this machine");
         let service = Service::new(store, host, dir.path());
-        (router(&site, AllowedHosts::loopback(8080), service, CancellationToken::new()), dir)
+        (router(&site, AllowedHosts::loopback(([127, 0, 0, 1], 8080).into()), service, CancellationToken::new()), dir)
     }
 
     pub(crate) async fn get(router: &Router, path: &str) -> Response {

@@ -60,7 +60,7 @@ impl Application {
         let listener = TcpListener::bind(settings.listen).await.map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let closing = CancellationToken::new();
-        let router = router(&site, AllowedHosts::loopback(address.port()), service, closing.clone());
+        let router = router(&site, AllowedHosts::loopback(address), service, closing.clone());
         Ok(Self { listener, address, router, closing })
     }
 

@@ -21,6 +21,7 @@ pub use answer::{Answer, AnswerState, Margin};
 pub use build::ReportInput;
 pub use caveat::{Caveat, Substitution};
 pub use facts::limit_texts;
+pub use redact::THIS_MACHINE;
 
 /// The version of [`Report`]'s JSON form.
 pub const REPORT_SCHEMA_VERSION: u32 = 1;
@@ -140,6 +141,9 @@ pub struct HardwareFacts {
     /// The host.
     pub host: Option<HostFacts>,
 }
+
+/// The fact of [`HostFacts::facts`] that holds the name which the machine gives itself.
+pub const MACHINE_FACT: &str = "Machine";
 
 /// What is known of the host. The name and the facts are left out of shared reports.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -27,6 +27,9 @@ pub struct ReadyFacts {
     pub first_answer_tokens: u32,
     /// The version that the running server reports, where it has such a page.
     pub version: Option<String>,
+    /// Whether the server says of itself that it is simulated.
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 /// The engine as a client sees it.
@@ -67,14 +70,14 @@ impl Probe {
     /// Waits, without a deadline of its own, until the engine is ready or has refused to answer.
     pub(crate) async fn until_ready(&mut self, started: Instant) -> Result<ReadyFacts, Refusal> {
         self.until_healthy().await;
-        let listed_models = self.until_listed().await;
+        let (listed_models, simulated) = self.until_listed().await;
         let known = listed_models.contains(&self.served_model_name);
         let model = if known { &self.served_model_name } else { &listed_models[0] }.clone();
         self.status.send_modify(|status| status.stage = LaunchStage::FirstRequest);
         let first_answer_tokens = self.until_answered(&model).await?;
         let ready_after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let version = self.version().await;
-        Ok(ReadyFacts { ready_after_ms, model, listed_models, first_answer_tokens, version })
+        Ok(ReadyFacts { ready_after_ms, model, listed_models, first_answer_tokens, version, simulated })
     }
 
     async fn until_healthy(&mut self) {
@@ -89,8 +92,8 @@ impl Probe {
         }
     }
 
-    /// Waits for `/v1/models` to list at least one model.
-    async fn until_listed(&mut self) -> Vec<String> {
+    /// Waits for `/v1/models` to list at least one model; their names, and whether any is marked as simulated.
+    async fn until_listed(&mut self) -> (Vec<String>, bool) {
         loop {
             match self.get_json("/v1/models").await {
                 Ok(answer) => {
@@ -98,7 +101,8 @@ impl Probe {
                     let names: Vec<String> =
                         data.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned())).collect();
                     if !names.is_empty() {
-                        return names;
+                        let simulated = data.iter().any(|model| model.get("simulated") == Some(&Value::Bool(true)));
+                        return (names, simulated);
                     }
                     self.last_answer = "/v1/models lists no model".to_owned();
                 }

@@ -1,5 +1,6 @@
 //! Hosts: this machine, from day one.
 
+use podium_domain::report::THIS_MACHINE;
 use podium_launcher::HostFacts;
 use podium_store::NewHost;
 use serde_json::json;
@@ -9,9 +10,6 @@ use crate::caller::{Caller, Role};
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::views::HostView;
-
-/// The name of the host that Podium itself runs on.
-pub(crate) const THIS_MACHINE: &str = "this machine";
 
 impl Service {
     /// Every host with what was last found on it. This machine is added, and looked at once, if it is not there.

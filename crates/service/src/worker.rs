@@ -31,6 +31,8 @@ pub struct WorkerOptions {
     pub agent: PathBuf,
     /// How long a run stays this worker's without a sign of life.
     pub lease_ttl: Duration,
+    /// The only run that it takes, for a worker that is started for one.
+    pub only: Option<Uuid>,
 }
 
 impl WorkerOptions {
@@ -40,6 +42,7 @@ impl WorkerOptions {
             name: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()),
             agent: agent.into(),
             lease_ttl: Duration::from_secs(15),
+            only: None,
         }
     }
 }
@@ -106,7 +109,7 @@ impl Worker {
         let claimed = self
             .service
             .store()
-            .claim_run(&self.options.name, ttl, |run| {
+            .claim_run(&self.options.name, ttl, self.options.only, |run| {
                 vec![stored(&RunEvent::Run { status: run.status, failure: None })]
             })
             .await?;

@@ -36,7 +36,8 @@ pub struct ClaimedRun {
 
 impl Store {
     /// Claims the oldest run that waits or whose worker's lease ran out; `None` when there is none. A host carries one
-    /// run at a time, since two would disturb each other's measurements: runs on a host with a leased run are left.
+    /// run at a time, since two would disturb each other's measurements: runs on a host with a leased run are left. With
+    /// `only`, no other run is claimed.
     ///
     /// A queued run becomes running; one that was to be cancelled stays so, for the new worker to clean up. `events` makes
     /// the events of the claim from the run in its new state. Two callers never get the same run.
@@ -44,6 +45,7 @@ impl Store {
         &self,
         worker: &str,
         ttl: Duration,
+        only: Option<Uuid>,
         events: impl FnOnce(&Run) -> Vec<NewEvent>,
     ) -> Result<Option<ClaimedRun>> {
         let mut tx = self.pool.begin().await?;
@@ -56,7 +58,7 @@ impl Store {
                  started_at = coalesce(started_at, now())
              where id = (
                  select id from run
-                 where deleted_at is null
+                 where deleted_at is null and ($3::uuid is null or id = $3)
                    and (status = 'queued' or (status in ('running', 'cancelling') and lease_until < now()))
                    and not exists (
                        select from run busy
@@ -65,7 +67,8 @@ impl Store {
                  order by created_at, id limit 1 for update skip locked)
              returning id, lease_epoch",
             worker,
-            ttl.as_secs_f64()
+            ttl.as_secs_f64(),
+            only
         )
         .fetch_optional(&mut *tx)
         .await?;

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use podium_domain::framework::Framework;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus};
 use podium_formats::report;
-use podium_service::{Caller, Error, RunEvent, Service, StartRun, Worker, charts};
+use podium_service::{Caller, Error, RunEvent, Service, StartRun, Worker, WorkerOptions, charts};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::R
 
     // Another worker on this database may be the one that takes the run; it is followed all the same.
     let stop = CancellationToken::new();
-    let worker = Worker::new(service.clone(), worker_options()?);
+    let worker = Worker::new(service.clone(), WorkerOptions { only: Some(run_id), ..worker_options()? });
     let working = tokio::spawn({
         let stop = stop.clone();
         async move { worker.run_until_stopped(stop).await }
@@ -94,7 +94,8 @@ async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::R
     conclude(args, service, caller, run_id).await
 }
 
-/// Prints what happens until the run has ended. The first Ctrl-C cancels the run, the second ends the program.
+/// Prints what happens until the run has ended. Ctrl-C cancels the run; a second one changes nothing, since an engine
+/// that is left running would keep its GPUs.
 async fn follow(service: &Service, caller: Caller, run_id: Uuid) -> anyhow::Result<()> {
     let interrupted = CancellationToken::new();
     tokio::spawn(cancel_on_signal(interrupted.clone()));
@@ -109,17 +110,12 @@ async fn follow(service: &Service, caller: Caller, run_id: Uuid) -> anyhow::Resu
             },
             () = interrupted.cancelled(), if !cancelling => {
                 cancelling = true;
-                eprintln!("cancelling: engines are being stopped, what was measured is kept (Ctrl-C again ends at once)");
+                eprintln!("cancelling: the engine is being stopped, what was measured is kept");
                 match service.cancel_run(caller, run_id).await {
                     // It ended in this very moment.
                     Ok(()) | Err(Error::Conflict(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
-                tokio::spawn(async {
-                    if tokio::signal::ctrl_c().await.is_ok() {
-                        std::process::exit(130);
-                    }
-                });
             }
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::Report;
+use super::{HostFacts, MACHINE_FACT, Report};
 use crate::flags::shell_join;
 
 /// Stands for a local path.
@@ -13,11 +13,23 @@ const PATH: &str = "<path>";
 /// Stands for a host's name.
 const HOST: &str = "<host>";
 
+/// The name of the host that Podium itself runs on: words that stand in ordinary sentences as well.
+pub const THIS_MACHINE: &str = "this machine";
+
 /// Keys whose value is a command line.
 const COMMANDS: [&str; 3] = ["server_command", "benchmark_command", "launch_command"];
 
 /// Keys whose value can be a path as a whole, blanks included.
 const PLACES: [&str; 3] = ["model", "tokenizer", "dataset_path"];
+
+impl HostFacts {
+    /// What the host is called: its name in Podium, unless that is the everyday word for the machine at hand, and the
+    /// name that the machine gives itself.
+    fn names(&self) -> Vec<&str> {
+        let own = self.facts.iter().filter(|(what, _)| what == MACHINE_FACT).map(|(_, name)| name.as_str());
+        own.chain([self.name.as_str()]).filter(|name| name.len() > 1 && *name != THIS_MACHINE).collect()
+    }
+}
 
 impl Report {
     /// The report for people outside: without host, artifacts and logs, and with local paths and the host's name
@@ -27,14 +39,14 @@ impl Report {
     /// Only where a figure is not a number, which no measurement yields.
     pub fn redacted(&self) -> serde_json::Result<Report> {
         // Every text is looked at, wherever it stands, so that a new field cannot be forgotten here.
-        let host = self.hardware.host.as_ref().map(|host| host.name.as_str()).filter(|name| !name.is_empty());
+        let names = self.hardware.host.as_ref().map(HostFacts::names).unwrap_or_default();
         let mut value = serde_json::to_value(self)?;
-        redact_value(&mut value, host, "");
+        redact_value(&mut value, &names, "");
         serde_json::from_value(value)
     }
 }
 
-fn redact_value(value: &mut Value, host: Option<&str>, key: &str) {
+fn redact_value(value: &mut Value, hosts: &[&str], key: &str) {
     match value {
         Value::String(text) => {
             let redacted = if COMMANDS.contains(&key) {
@@ -44,9 +56,9 @@ fn redact_value(value: &mut Value, host: Option<&str>, key: &str) {
             } else {
                 redact_text(text)
             };
-            *text = replace_host(redacted, host);
+            *text = hosts.iter().fold(redact_url_hosts(&redacted), |text, host| replace_host(&text, host));
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| redact_value(item, host, key)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact_value(item, hosts, key)),
         Value::Object(map) => {
             for key in ["artifacts", "host", "log", "server_log"] {
                 map.shift_remove(key);
@@ -54,7 +66,7 @@ fn redact_value(value: &mut Value, host: Option<&str>, key: &str) {
             for (key, item) in map.iter_mut() {
                 // The request path looks like a local one.
                 if key != "endpoint" {
-                    redact_value(item, host, key);
+                    redact_value(item, hosts, key);
                 }
             }
         }
@@ -62,13 +74,11 @@ fn redact_value(value: &mut Value, host: Option<&str>, key: &str) {
     }
 }
 
-/// Replaces the host's name where it stands as a word of its own, and hosts of URLs that are not this machine.
-fn replace_host(text: String, host: Option<&str>) -> String {
-    let text = redact_url_hosts(&text);
-    let Some(host) = host else { return text };
+/// Replaces a host's name where it stands as a word of its own.
+fn replace_host(text: &str, host: &str) -> String {
     let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let mut rest = text;
     while let Some(at) = rest.find(host) {
         let (before, after) = (&rest[..at], &rest[at + host.len()..]);
         out.push_str(before);
@@ -80,6 +90,7 @@ fn replace_host(text: String, host: Option<&str>) -> String {
     out
 }
 
+/// Replaces hosts of URLs that are not the reader's own machine.
 fn redact_url_hosts(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -275,9 +286,17 @@ mod tests {
 
     #[test]
     fn hosts_disappear_where_they_stand_alone() {
-        let replace = |text: &str| replace_host(text.to_owned(), Some("gpu1"));
+        let replace = |text: &str| replace_host(&redact_url_hosts(text), "gpu1");
         assert_eq!(replace("gpu1: gpu12 on gpu1."), "<host>: gpu12 on <host>.");
         assert_eq!(replace("http://10.0.0.7:8000/v1 http://localhost:1"), "http://<host>:8000/v1 http://localhost:1");
         assert_eq!(replace("http://u:p@box/x"), "http://<host>/x");
+    }
+
+    #[test]
+    fn the_machines_own_name_is_a_name_and_this_machine_is_not() {
+        let facts = vec![(MACHINE_FACT.to_owned(), "box-7".to_owned()), ("CPU".to_owned(), "x".to_owned())];
+        let host = HostFacts { name: THIS_MACHINE.to_owned(), facts };
+        assert_eq!(host.names(), ["box-7"]);
+        assert_eq!(HostFacts { name: "far".to_owned(), ..host }.names(), ["box-7", "far"]);
     }
 }

@@ -12,7 +12,7 @@ use super::context::{At, Findings, Section};
 use super::problem::{Problem, suggestion};
 use super::sequence;
 use super::tree::Content;
-use super::values::{check_against_help, check_value, secret_reason};
+use super::values::{check_against_help, check_value, holds_secret, secret_reason};
 use crate::help::{HelpFlags, HelpSet};
 
 /// A flag of a plan: its name with underscores, and where its value stands.
@@ -144,6 +144,10 @@ impl PartReader<'_, '_> {
         match shlex::split(&command) {
             None => self.findings.problem(&at, format!("`{command}` has an unclosed quote")),
             Some(words) if words.is_empty() => self.findings.problem(&at, format!("`{command}` has no words")),
+            Some(words) if words.iter().any(|word| holds_secret(word)) => {
+                let message = "would show a secret in commands and reports: set the variable where podium is started";
+                self.findings.problem(&at, message.to_owned());
+            }
             Some(words) if self.framework == Framework::TensorrtLlm => self.backend_in_command(&at, &words),
             Some(_) => {}
         }

@@ -150,6 +150,15 @@ pub(super) fn secret_reason(name: &str, value: &Value) -> Option<String> {
     })
 }
 
+/// Whether a word of a command is a secret, or sets a variable that is one (`HF_TOKEN=…`).
+pub(super) fn holds_secret(word: &str) -> bool {
+    let assigned = word.split_once('=').filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.to_uppercase());
+    let secret_name = |name: String| {
+        !name.starts_with('-') && ["TOKEN", "API_KEY", "PASSWORD", "SECRET"].iter().any(|end| name.ends_with(end))
+    };
+    assigned.is_some_and(secret_name) || secret_reason("", &Value::String(word.to_owned())).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -205,6 +214,12 @@ mod tests {
 
     #[test]
     fn secrets_are_recognised() {
+        for word in ["HF_TOKEN=abc", "OPENAI_API_KEY=x", "hf_0123456789abcdefgh"] {
+            assert!(holds_secret(word), "{word}");
+        }
+        for word in ["CUDA_VISIBLE_DEVICES=0", "HF_TOKEN=", "--max-num-batched-tokens=4", "vllm"] {
+            assert!(!holds_secret(word), "{word}");
+        }
         assert!(secret_reason("api_key", &json!("x")).is_some());
         assert!(secret_reason("chat_template", &json!("a hf_abcdefghijklmnopqrst b")).is_some());
         assert!(secret_reason("model", &json!("org/hf_model")).is_none());

@@ -143,6 +143,9 @@ impl RunTask<'_> {
                     ..LaunchUpdate::state(LaunchState::Ready)
                 };
                 self.store().update_launch(&self.lease, launch_id, &update, &[stored(&event)]).await?;
+                if ready.simulated && !self.run.simulated {
+                    self.store().mark_run_simulated(&self.lease).await?;
+                }
                 Ok(Ok((engine, Server { launch_id, model: ready.model })))
             }
             Err(failure) => {
@@ -232,9 +235,11 @@ impl RunTask<'_> {
         let artifact = self.keep_log(&candidate.candidate_id, launch_id, &log).await?;
         self.end_launch(candidate, launch_id, engine.failure().as_ref(), Some(artifact)).await?;
         if !report.is_clean() {
+            // Whose the port is now stays out: another process's command line may hold anything.
+            let port = if report.port.is_free() { "free" } else { "taken by another process" };
             let left = report.left.len();
-            self.note(format!("after {}: {left} processes left, port {:?}", candidate.candidate_id, report.port))
-                .await?;
+            let text = format!("after {}: {left} processes are left, the port is {port}", candidate.candidate_id);
+            self.note(text).await?;
         }
         self.remove_folder(launch_id).await;
         Ok(())

@@ -2,7 +2,7 @@
 
 use podium_domain::candidate::{self, Candidate as DomainCandidate};
 use podium_domain::plan::{Plan, Scenario};
-use podium_domain::report::{FrameworkSearch, HostFacts, Report, ReportInput};
+use podium_domain::report::{FrameworkSearch, HostFacts, MACHINE_FACT, Report, ReportInput};
 use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_launcher::deploy_port;
@@ -48,7 +48,9 @@ impl RunTask<'_> {
         self.store().replace_rows(&self.lease, &new, &[]).await?;
         let report = Report::build(self.report_input(rows.into_iter().map(|(_, row)| row).collect(), interrupted));
         let summary = json!({ "answers": report.answers(), "has_winner": report.has_winner() });
-        let id = podium_store::new_id();
+        // A worker that ended between the report and the run's end has left one: links to it must stay good.
+        let earlier = self.store().report_of_run(self.run.id).await?;
+        let id = earlier.as_ref().map_or_else(podium_store::new_id, |report| report.id);
         let new = NewReport {
             id,
             schema_version: i32::try_from(report.schema_version).unwrap_or(i32::MAX),
@@ -57,7 +59,9 @@ impl RunTask<'_> {
             simulated: report.is_simulated(),
             created_by: self.run.created_by,
         };
-        self.store().insert_report(&self.lease, &new, &[stored(&RunEvent::Report { report_id: id })]).await?;
+        if earlier.is_none() {
+            self.store().insert_report(&self.lease, &new, &[stored(&RunEvent::Report { report_id: id })]).await?;
+        }
         let end = RunEnd { status, failure: None, summary: Some(summary) };
         let event = stored(&RunEvent::Run { status, failure: None });
         Ok(self.store().finish_run(&self.lease, &end, &[event]).await?)
@@ -90,7 +94,7 @@ impl RunTask<'_> {
             framework_version: launch.and_then(|launch| launch.version.clone()),
             framework_commit: None,
             hardware: RowHardware::default(),
-            simulated: is_simulated(&candidate.argv),
+            simulated: is_simulated(&candidate.argv) || launch.is_some_and(says_simulated),
             flow_check: false,
             run_id: Some(self.run.id.to_string()),
             server_command: launch.map_or_else(|| candidate.command.clone(), |launch| launch.deploy_command.clone()),
@@ -139,7 +143,7 @@ impl RunTask<'_> {
         let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1u32 << 30));
         let gpus: Vec<_> = facts.gpus.iter().map(|gpu| gpu.model.clone()).collect();
         let shown = [
-            ("Machine", facts.host_name.clone()),
+            (MACHINE_FACT, facts.host_name.clone()),
             ("System", facts.os.clone()),
             ("Kernel", facts.kernel.clone()),
             ("CPU", format!("{} · {} cores", facts.cpu_model, facts.cpu_cores)),
@@ -162,6 +166,11 @@ fn reason_of(rows: &[ResultRow], framework: &str) -> Option<String> {
         return None;
     }
     considered.iter().find_map(|row| row.failure_reason.clone())
+}
+
+/// Whether the engine said of itself that it is simulated, whatever its command looks like.
+fn says_simulated(launch: &Launch) -> bool {
+    launch.facts.as_ref().and_then(|facts| facts.pointer("/ready/simulated")) == Some(&Value::Bool(true))
 }
 
 fn domain_candidate(candidate: &Candidate) -> DomainCandidate {

@@ -67,7 +67,10 @@ impl LeaseKeeper {
                     () = tokio::time::sleep(interval) => {}
                 }
                 let asked = tokio::time::Instant::now();
-                match store.renew_lease(&lease, ttl).await {
+                let renewed = tokio::time::timeout_at(expires, store.renew_lease(&lease, ttl)).await;
+                // A database that does not answer in time may have given the run to somebody else.
+                let Ok(renewed) = renewed else { return signal.raise(StopCause::LeaseLost) };
+                match renewed {
                     Ok(RunStatus::Cancelling) => {
                         expires = asked + ttl;
                         signal.raise(StopCause::Cancelled);

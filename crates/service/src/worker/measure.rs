@@ -116,7 +116,7 @@ impl RunTask<'_> {
                     Ok(Progress::Tick { point, counters }) => {
                         let ended = counters.completed + counters.failed;
                         let tick = RunEvent::Tick { measurement_id: measurement.id, ended, planned: counters.planned, point };
-                        self.append(&[stored(&tick)]).await?;
+                        self.append_tick(&tick).await?;
                     }
                     Ok(Progress::Done(report)) => break LoadEnd::Report(report),
                     Err(error) => break LoadEnd::Trouble(error),
@@ -177,10 +177,32 @@ impl RunTask<'_> {
         };
         let warm = self.launch_event(candidate, server.launch_id, LaunchState::Warm, None);
         let finished = FinishedMeasurement { summary, series: report.series, telemetry: None, sla_passed, samples };
-        self.store()
-            .finish_measurement(&self.lease, measurement.id, &finished, &[stored(&event), stored(&warm)])
-            .await?;
-        Ok(Measured::Taken { holds })
+        let events = [stored(&event), stored(&warm)];
+        // A result is worth waiting for: the database may be restarting. The wait ends with the lease.
+        loop {
+            match self.store().finish_measurement(&self.lease, measurement.id, &finished, &events).await {
+                Err(podium_store::Error::Unavailable(error)) => {
+                    tracing::warn!(%error, "a result waits for the database");
+                    self.check_signal()?;
+                    tokio::time::sleep(STORE_RETRY).await;
+                }
+                stored => {
+                    stored?;
+                    return Ok(Measured::Taken { holds });
+                }
+            }
+        }
+    }
+
+    /// Stores one second for those who watch. One that is lost while the database is away is in the series at the end.
+    async fn append_tick(&self, tick: &RunEvent) -> Result<(), Halt> {
+        match self.append(&[stored(tick)]).await {
+            Err(Halt::Store(podium_store::Error::Unavailable(error))) => {
+                tracing::warn!(%error, "a second of a measurement was not shown");
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     pub(super) async fn give_up(
@@ -211,6 +233,9 @@ impl RunTask<'_> {
         }
     }
 }
+
+/// Between two attempts to store a result while the database is away.
+const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// How soon after a load with failed requests an engine's end is seen.
 const ENGINE_END: Duration = Duration::from_millis(500);

@@ -71,7 +71,7 @@ impl<'w> RunTask<'w> {
                 self.try_candidate(&candidate).await?;
             }
         }
-        Ok(())
+        self.check_signal()
     }
 
     /// Stops the engines that a worker of this run left behind when it died.

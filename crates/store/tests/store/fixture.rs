@@ -53,7 +53,7 @@ pub async fn queue_run_on(store: &Store, host: &str) -> Uuid {
 
 /// Claims the oldest run, which the test knows to be there.
 pub async fn claim(store: &Store, worker: &str) -> ClaimedRun {
-    store.claim_run(worker, TTL, |_| vec![event("claimed")]).await.unwrap().expect("a run waits")
+    store.claim_run(worker, TTL, None, |_| vec![event("claimed")]).await.unwrap().expect("a run waits")
 }
 
 /// A candidate of that id.

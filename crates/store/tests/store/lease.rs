@@ -15,7 +15,7 @@ async fn no_run_is_claimed_twice() {
     }
     let claims = (0..8).map(|worker| {
         let store = store.clone();
-        tokio::spawn(async move { store.claim_run(&format!("worker {worker}"), TTL, |_| vec![]).await.unwrap() })
+        tokio::spawn(async move { store.claim_run(&format!("worker {worker}"), TTL, None, |_| vec![]).await.unwrap() })
     });
     let mut claimed = Vec::new();
     for claim in claims.collect::<Vec<_>>() {
@@ -29,7 +29,7 @@ async fn no_run_is_claimed_twice() {
 async fn a_worker_whose_lease_ran_out_writes_nothing_more() {
     let store = store().await;
     let run_id = queue_run(&store).await;
-    let old = store.claim_run("old", Duration::ZERO, |_| vec![]).await.unwrap().unwrap();
+    let old = store.claim_run("old", Duration::ZERO, None, |_| vec![]).await.unwrap().unwrap();
     let id = store.insert_candidates(&old.lease, &[candidate(0, "a")], &[]).await.unwrap()[0];
     assert!(!old.resumed);
 
@@ -63,7 +63,7 @@ async fn a_live_lease_is_not_taken_and_a_released_one_is() {
     let store = store().await;
     queue_run(&store).await;
     let first = claim(&store, "first").await;
-    assert!(store.claim_run("second", TTL, |_| vec![]).await.unwrap().is_none());
+    assert!(store.claim_run("second", TTL, None, |_| vec![]).await.unwrap().is_none());
     store.release_lease(&first.lease).await.unwrap();
     assert!(claim(&store, "second").await.resumed);
 }
@@ -77,7 +77,12 @@ async fn a_host_carries_one_run_at_a_time() {
     let claimed = claim(&store, "a").await;
     assert_eq!(claimed.run.id, first);
     assert_eq!(claim(&store, "b").await.run.id, elsewhere);
-    assert!(store.claim_run("c", TTL, |_| vec![]).await.unwrap().is_none());
+    assert!(store.claim_run("c", TTL, None, |_| vec![]).await.unwrap().is_none());
+    let later = queue_run_on(&store, "far").await;
+    let last = queue_run_on(&store, "away").await;
+    let only = store.claim_run("d", TTL, Some(last), |_| vec![]).await.unwrap().unwrap();
+    assert_eq!(only.run.id, last, "an older run is left to others");
+    assert_eq!(claim(&store, "e").await.run.id, later);
 
     let end = RunEnd { status: RunStatus::Completed, failure: None, summary: None };
     store.finish_run(&claimed.lease, &end, &[]).await.unwrap();
@@ -110,7 +115,7 @@ async fn a_waiting_run_is_cancelled_at_once_and_never_claimed() {
     let run_id = queue_run(&store).await;
     assert_eq!(store.request_cancel(run_id, |_| vec![]).await.unwrap(), RunStatus::Cancelled);
     assert!(store.run(run_id).await.unwrap().finished_at.is_some());
-    assert!(store.claim_run("worker", TTL, |_| vec![]).await.unwrap().is_none());
+    assert!(store.claim_run("worker", TTL, None, |_| vec![]).await.unwrap().is_none());
 }
 
 #[tokio::test]
