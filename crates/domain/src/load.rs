@@ -1,5 +1,6 @@
 //! Load points: what is asked of a server in one measurement.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -147,8 +148,9 @@ impl PlannedLoad {
 impl Benchmark {
     /// The loads that every candidate meets in every scenario, in the order in which they are measured.
     ///
-    /// A rate search or each rate runs under the first listed cap (under every cap with `load_matrix: product`); each
-    /// finite cap is also a closed loop; no cap, no rates and no search is a burst.
+    /// A rate search, or else each rate, runs under the first listed cap (rates under every cap with `load_matrix:
+    /// product`); each finite cap is also a closed loop; no cap, no rates and no search is a burst. A load that is
+    /// listed twice is measured once.
     pub fn planned_loads(&self) -> Vec<PlannedLoad> {
         let caps = if self.max_concurrency.is_empty() { &[None][..] } else { &self.max_concurrency[..] };
         let rate_caps = match self.load_matrix {
@@ -159,7 +161,8 @@ impl Benchmark {
         if let Some(range) = self.qps {
             loads.push(PlannedLoad::RateSearch { range, max_concurrency: caps[0] });
         }
-        for &rate_rps in &self.request_rates {
+        let fixed_rates = if self.qps.is_some() { &[][..] } else { &self.request_rates[..] };
+        for &rate_rps in fixed_rates {
             for &max_concurrency in rate_caps {
                 loads.push(PlannedLoad::Fixed { point: LoadPoint::Rate { rate_rps, max_concurrency } });
             }
@@ -173,11 +176,62 @@ impl Benchmark {
                 None => {}
             }
         }
+        let mut points = HashSet::new();
+        loads.retain(|load| match load {
+            PlannedLoad::Fixed { point } => points.insert(point.key()),
+            PlannedLoad::RateSearch { .. } => true,
+        });
         loads
     }
 
     /// The mode that decides the ranking: rate search, else fixed rates, else concurrency, else burst.
     pub fn primary_mode(&self) -> LoadMode {
         self.planned_loads().iter().map(PlannedLoad::mode).min().unwrap_or(LoadMode::Burst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn benchmark(max_concurrency: Vec<Option<u32>>, request_rates: Vec<f64>, qps: Option<QpsRange>) -> Benchmark {
+        Benchmark {
+            endpoint: crate::plan::Endpoint::Completions,
+            max_concurrency,
+            request_rates,
+            qps,
+            load_matrix: LoadMatrix::FirstCap,
+            extra_request_body: serde_json::Map::new(),
+            warmup_requests: 0,
+            request_timeout_s: 1.0,
+            startup_timeout_s: 1.0,
+        }
+    }
+
+    fn keys(benchmark: &Benchmark) -> Vec<String> {
+        let key = |load: &PlannedLoad| match load {
+            PlannedLoad::Fixed { point } => point.key(),
+            PlannedLoad::RateSearch { .. } => "search".to_owned(),
+        };
+        benchmark.planned_loads().iter().map(key).collect()
+    }
+
+    #[test]
+    fn loads_follow_from_caps_rates_and_search() {
+        let range = QpsRange { lower: 1.0, upper: 4.0, tolerance: 0.1, max_rounds: 5 };
+        assert_eq!(keys(&benchmark(vec![], vec![], None)), ["burst"]);
+        assert_eq!(keys(&benchmark(vec![None, Some(8)], vec![2.0], None)), ["rate=2", "concurrency=8"]);
+        assert_eq!(
+            keys(&benchmark(vec![Some(4)], vec![2.0, 4.0], None)),
+            ["rate=2,cap=4", "rate=4,cap=4", "concurrency=4"]
+        );
+        // A search takes the place of fixed rates: its probes would be the same measurements under another name.
+        assert_eq!(keys(&benchmark(vec![None, Some(8)], vec![2.0], Some(range))), ["search", "concurrency=8"]);
+    }
+
+    #[test]
+    fn a_load_that_is_listed_twice_is_measured_once() {
+        assert_eq!(keys(&benchmark(vec![Some(4), Some(4)], vec![], None)), ["concurrency=4"]);
+        assert_eq!(keys(&benchmark(vec![None, None], vec![2.0, 2.0], None)), ["rate=2"]);
     }
 }

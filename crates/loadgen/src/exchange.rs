@@ -233,6 +233,10 @@ impl Exchanger<'_> {
         }
         if answer.finished || sample.finish != FinishReason::Unknown {
             sample.done_at_ns.get_or_insert_with(|| self.clock.at_ns(stamps.last().unwrap_or_else(Instant::now)));
+            // An engine that gives nothing up under load must not look like one that answers at once.
+            if sample.content_events() == 0 && sample.output_tokens.unwrap_or(0) == 0 {
+                return Err(Failure::protocol("the stream ended without a single token"));
+            }
             return Ok(());
         }
         let events = sample.content_events();

@@ -168,7 +168,7 @@ const SEARCH: &[Field] = &[
     Field {
         label: "Depth",
         path: "search.tier",
-        hint: "The smallest that answers the question",
+        hint: "Tells readers what the search is for; the number below sets its size",
         input: Input::Choice(&[
             ("1", "1 · smoke: the baseline and a few knobs"),
             ("2", "2 · bounded sweep"),

@@ -133,6 +133,10 @@ impl Editor {
             event.prevent_default();
             self.0.wants_start.set(true);
             set_text("start-note", "Checking the last change…");
+            // An earlier check may have been lost on its way.
+            if !self.0.is_editing.get() {
+                self.check();
+            }
         } else if self.0.problems.get() > 0 {
             event.prevent_default();
             if let Some(problems) = part("plan-problems") {

@@ -144,7 +144,7 @@ impl PartReader<'_, '_> {
         match shlex::split(&command) {
             None => self.findings.problem(&at, format!("`{command}` has an unclosed quote")),
             Some(words) if words.is_empty() => self.findings.problem(&at, format!("`{command}` has no words")),
-            Some(words) if words.iter().any(|word| holds_secret(word)) => {
+            Some(words) if holds_secret(&words) => {
                 let message = "would show a secret in commands and reports: set the variable where podium is started";
                 self.findings.problem(&at, message.to_owned());
             }

@@ -150,13 +150,23 @@ pub(super) fn secret_reason(name: &str, value: &Value) -> Option<String> {
     })
 }
 
-/// Whether a word of a command is a secret, or sets a variable that is one (`HF_TOKEN=…`).
-pub(super) fn holds_secret(word: &str) -> bool {
-    let assigned = word.split_once('=').filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.to_uppercase());
-    let secret_name = |name: String| {
-        !name.starts_with('-') && ["TOKEN", "API_KEY", "PASSWORD", "SECRET"].iter().any(|end| name.ends_with(end))
+/// Whether a command holds a secret: by the shape of a word, by a variable that it sets (`HF_TOKEN=…`), or by a flag
+/// whose value is one.
+pub(super) fn holds_secret(words: &[String]) -> bool {
+    let secret_variable = |name: &str| {
+        let name = name.to_uppercase();
+        ["TOKEN", "API_KEY", "PASSWORD", "SECRET"].iter().any(|end| name.ends_with(end))
     };
-    assigned.is_some_and(secret_name) || secret_reason("", &Value::String(word.to_owned())).is_some()
+    let secret_flag = |word: &str| SECRET_FLAGS.contains(&word.trim_start_matches('-').replace('-', "_").as_str());
+    words.iter().enumerate().any(|(index, word)| {
+        let named = match word.split_once('=') {
+            Some((_, "")) => false,
+            Some((name, _)) if name.starts_with('-') => secret_flag(name),
+            Some((name, _)) => secret_variable(name),
+            None => word.starts_with("--") && secret_flag(word) && words.len() > index + 1,
+        };
+        named || secret_reason("", &Value::String(word.clone())).is_some()
+    })
 }
 
 #[cfg(test)]
@@ -214,11 +224,14 @@ mod tests {
 
     #[test]
     fn secrets_are_recognised() {
-        for word in ["HF_TOKEN=abc", "OPENAI_API_KEY=x", "hf_0123456789abcdefgh"] {
-            assert!(holds_secret(word), "{word}");
+        let holds = |command: &str| holds_secret(&command.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        for command in
+            ["env HF_TOKEN=abc x", "OPENAI_API_KEY=x", "x hf_0123456789abcdefgh", "x --api-key k", "x --api-key=k"]
+        {
+            assert!(holds(command), "{command}");
         }
-        for word in ["CUDA_VISIBLE_DEVICES=0", "HF_TOKEN=", "--max-num-batched-tokens=4", "vllm"] {
-            assert!(!holds_secret(word), "{word}");
+        for command in ["CUDA_VISIBLE_DEVICES=0 x", "HF_TOKEN= x", "x --max-num-batched-tokens=4", "vllm serve"] {
+            assert!(!holds(command), "{command}");
         }
         assert!(secret_reason("api_key", &json!("x")).is_some());
         assert!(secret_reason("chat_template", &json!("a hf_abcdefghijklmnopqrst b")).is_some());

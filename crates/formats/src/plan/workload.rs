@@ -267,6 +267,12 @@ fn benchmark_section(findings: &mut Findings, mut section: Section<'_>, read: &m
         benchmark.request_rates = rates.flatten().collect();
     }
     benchmark.qps = section.get("qps").and_then(|at| qps(findings, &at));
+    if benchmark.qps.is_some()
+        && !benchmark.request_rates.is_empty()
+        && let Some(at) = section.get("request_rates")
+    {
+        findings.warning(&at, "is not measured beside `qps`: the search takes its place".to_owned());
+    }
     if let Some(at) = section.get("load_matrix")
         && let Some(word) = findings.text(&at)
     {

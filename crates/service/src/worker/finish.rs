@@ -88,14 +88,20 @@ impl RunTask<'_> {
     }
 
     fn row_context<'a>(&'a self, candidate: &'a DomainCandidate, launch: Option<&Launch>) -> RowContext<'a> {
+        let simulated = is_simulated(&candidate.argv) || launch.is_some_and(says_simulated);
         RowContext {
             plan: &self.plan,
             candidate,
             framework_version: launch.and_then(|launch| launch.version.clone()),
             framework_commit: None,
-            hardware: RowHardware::default(),
-            simulated: is_simulated(&candidate.argv) || launch.is_some_and(says_simulated),
-            flow_check: false,
+            hardware: RowHardware {
+                // What the machine has, where an engine really used it; a simulated one has the plan's.
+                gpu_model: self.facts.gpus.first().filter(|_| !simulated).map(|gpu| gpu.model.clone()),
+                ..RowHardware::default()
+            },
+            simulated,
+            // On fewer GPUs than the plan is written for, figures say nothing about the plan.
+            flow_check: !simulated && self.facts.gpus.len() < self.plan.hardware.gpu_count as usize,
             run_id: Some(self.run.id.to_string()),
             server_command: launch.map_or_else(|| candidate.command.clone(), |launch| launch.deploy_command.clone()),
             validated_cli_flags: RowCliFlags::default(),
