@@ -4,6 +4,7 @@ mod agent;
 mod candidate_task;
 mod expand;
 mod finish;
+mod job;
 mod lease_keeper;
 mod measure;
 mod run_task;

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use podium_domain::plan::Plan;
 use podium_domain::status::{LaunchState, MeasurementStatus};
 use podium_launcher::{Engine, FailureClass, LaunchFailure, LaunchStage};
 use podium_loadgen::{LoadJob, LoadReport};
 use podium_store::{Candidate, FinishedMeasurement, Measurement, Samples};
-use podium_workload::{DatasetSpec, WorkloadSpec, measurement_key};
 use uuid::Uuid;
 
 use super::Halt;
 use super::agent::{Agent, AgentError, Progress};
+use super::job::job;
 use super::lease_keeper::StopCause;
 use super::run_task::RunTask;
 use crate::events::stored;
@@ -249,38 +248,5 @@ fn end_of(engine: &Engine) -> LaunchFailure {
         evidence: engine.log_tail(20),
         hint: None,
         exit: None,
-    })
-}
-
-/// The job of one measurement; `None` where the plan does not have its scenario.
-fn job(plan: &Plan, base_url: &str, server: &Server, measurement: &Measurement) -> Option<LoadJob> {
-    let scenario = plan.dataset.scenarios.iter().find(|scenario| scenario.name == measurement.scenario)?;
-    let dataset = match (&plan.dataset.path, scenario.input_len, scenario.output_len) {
-        (Some(path), _, _) => DatasetSpec::File { path: path.into() },
-        (None, Some(input_len), Some(output_len)) => DatasetSpec::Random {
-            input_len,
-            output_len,
-            vocab_size: None,
-            prompt_form: None,
-            text_calibration: Default::default(),
-        },
-        (None, _, _) => return None,
-    };
-    let benchmark = &plan.benchmark;
-    let workload = WorkloadSpec {
-        warmup_requests: benchmark.warmup_requests,
-        seed: plan.dataset.seed,
-        measurement_key: measurement_key(
-            &scenario.name,
-            &measurement.load_point,
-            u32::try_from(measurement.repeat).unwrap_or(0),
-        ),
-        extra_request_body: benchmark.extra_request_body.clone(),
-        ..WorkloadSpec::new(dataset, benchmark.endpoint, server.model.clone(), plan.dataset.num_prompts)
-    };
-    Some(LoadJob {
-        request_timeout_s: benchmark.request_timeout_s,
-        sla: plan.sla.clone(),
-        ..LoadJob::new(base_url, workload, measurement.load_point)
     })
 }
