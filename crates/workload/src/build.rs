@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use podium_domain::plan::Endpoint;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::body::{SentPrompt, body};
@@ -26,6 +27,25 @@ pub struct PreparedRequest {
     pub output_len: u32,
     /// Whether the answer must have exactly `output_len` tokens (`ignore_eos` is set and nothing overrides the length).
     pub exact_output: bool,
+    /// Its place in a conversation; `None` for a request that stands alone.
+    pub session: Option<SessionStep>,
+}
+
+/// The place of a request in a conversation.
+///
+/// The requests of a session follow each other in the workload, in the order of their turns. The first turn starts when
+/// the schedule says. A later one starts no earlier than `think_time_ns` after the turn before it has ended; the
+/// schedule's own start of that request does not count. A session whose turn failed goes no further. The body of a later
+/// turn holds the whole conversation up to it, with drawn answers in place of the server's own, so that every server is
+/// asked the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStep {
+    /// Which session, from 0, in the order of the workload.
+    pub session: u32,
+    /// Which turn of it, from 0.
+    pub turn: u32,
+    /// Nanoseconds between the end of the turn before and this one; 0 for the first turn.
+    pub think_time_ns: u64,
 }
 
 /// The requests of one measurement.
@@ -127,6 +147,7 @@ fn random_workload(spec: &WorkloadSpec, shape: &RandomShape) -> Result<Workload,
             exact_input: shape.form == PromptForm::TokenIds,
             output_len: shape.output_len,
             exact_output: body.exact_output,
+            session: None,
         };
         Ok((request, body.canonical))
     };
@@ -176,6 +197,7 @@ fn file_workload(spec: &WorkloadSpec, rows: Vec<CanonicalRequest>) -> Result<Wor
             exact_input: false,
             output_len: request.output_len,
             exact_output: body.exact_output,
+            session: None,
         };
         Ok((prepared, body.canonical))
     };
@@ -201,6 +223,7 @@ fn file_workload(spec: &WorkloadSpec, rows: Vec<CanonicalRequest>) -> Result<Wor
                     exact_input: false,
                     output_len: 16,
                     exact_output: body.exact_output,
+                    session: None,
                 }
             }
         };

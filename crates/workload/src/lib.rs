@@ -16,7 +16,7 @@ mod schedule;
 mod spec;
 
 pub use arrivals::{Arrivals, parse_trace, read_trace};
-pub use build::{PreparedRequest, Workload, build};
+pub use build::{PreparedRequest, SessionStep, Workload, build};
 pub use error::Error;
 pub use file::{CanonicalRequest, Prompt, parse_rows, read_rows};
 pub use random::{TextCalibration, token_id_range};

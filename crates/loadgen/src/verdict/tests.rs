@@ -32,6 +32,7 @@ impl Default for Case {
                     exact_input: true,
                     output_len: 20,
                     exact_output: true,
+                    session: None,
                 };
                 N as usize
             ],
