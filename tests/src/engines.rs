@@ -23,6 +23,17 @@ fn own_folder() -> PathBuf {
     cache.expect("XDG_CACHE_HOME or HOME is set").join("podium/engines")
 }
 
+/// The llama.cpp server.
+///
+/// # Panics
+/// When it is not there.
+pub fn llama_server() -> PathBuf {
+    let folder = folder().join("llama");
+    let program = folder.join("bin/llama-server");
+    assert!(program.is_file(), "there is no {}: run `engines/setup.sh {}` first", program.display(), folder.display());
+    program
+}
+
 /// A folder to start a worker in: the paths of `configs/demo-cpu.yaml` lead to the tiny model from there.
 ///
 /// # Panics

@@ -1,6 +1,6 @@
 //! The CPU plan on a real llama.cpp server: every token is counted, no latency is asserted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use podium_domain::framework::Framework;
@@ -18,18 +18,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-fn program() -> PathBuf {
-    let program = engines::folder().join("llama/bin/llama-server");
-    let folder = engines::folder().join("llama");
-    assert!(program.is_file(), "there is no {}: run `engines/setup.sh {}` first", program.display(), folder.display());
-    program
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cpu_plan_counts_every_token() {
     let _quiet = quiet::shared().await;
     let bench = Bench::new().await;
-    let llama_server = program();
+    let llama_server = engines::llama_server();
     let models = engines::working_folder();
     let plan = plans::shipped("demo-cpu.yaml").canonicalize().expect("a plan that is shipped").display().to_string();
     let folder = bench.folder().display().to_string();
@@ -105,7 +98,7 @@ async fn spec(bench: &Bench, model: &Path) -> EngineSpec {
     let words = ["llama-server", "--model", &model.display().to_string(), "--ctx-size", "2048", "--parallel", "2"];
     let command = inject(Framework::LlamaCpp, &words.map(str::to_owned), "tiny-llama", port);
     let mut argv = command.argv;
-    argv[0] = program().display().to_string();
+    argv[0] = engines::llama_server().display().to_string();
     EngineSpec {
         launch_id: Uuid::new_v4(),
         argv,

@@ -4,6 +4,7 @@
 
 mod cli;
 mod cluster;
+mod deployment;
 mod engines;
 mod failures;
 mod http;
