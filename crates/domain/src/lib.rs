@@ -30,6 +30,8 @@ pub mod qps_search;
 
 pub mod row;
 
+pub mod fairness;
+
 pub mod ranking;
 
 pub mod report;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fairness::PromptSet;
 use crate::stats::Distribution;
 use crate::validity::Validity;
 
@@ -112,4 +113,7 @@ pub struct Summary {
     pub client_limited: bool,
     /// The verdict on this measurement.
     pub validity: Validity,
+    /// What was sent, for the proof of fairness; absent in measurements from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_set: Option<PromptSet>,
 }

@@ -12,6 +12,7 @@ mod redact;
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::UntriedValue;
+use crate::fairness::{self, Finding};
 use crate::load::LoadMode;
 use crate::ranking::Preference;
 use crate::row::ResultRow;
@@ -67,6 +68,9 @@ pub struct Report {
     pub other_modes: Vec<ModeTable>,
     /// Every row that is not `ok` or does not hold the SLA, in the order in which it came.
     pub not_selected: Vec<NotSelected>,
+    /// Whether the comparison was fair, line by line; empty in reports from before it was computed.
+    #[serde(default)]
+    pub fairness: Vec<fairness::Line>,
     /// What to keep in mind.
     pub caveats: Vec<Caveat>,
     /// What to profile where SGLang is not the winner.
@@ -265,6 +269,18 @@ impl Report {
     /// One sentence per scenario.
     pub fn answers(&self) -> Vec<String> {
         self.comparisons.iter().map(|comparison| comparison.answer.sentence(&comparison.scenario)).collect()
+    }
+
+    /// The lines of the proof of fairness that fail.
+    pub fn unfair(&self) -> impl Iterator<Item = &fairness::Line> {
+        self.fairness.iter().filter(|line| line.finding == Finding::Fail)
+    }
+
+    /// What stands next to a winner of an unfair comparison; `None` where no line fails.
+    pub fn unfair_text(&self) -> Option<String> {
+        let texts: Vec<_> =
+            self.unfair().map(|line| format!("{}: fails ({})", line.check.name(), line.evidence)).collect();
+        (!texts.is_empty()).then(|| format!("{}.", texts.join("; ")))
     }
 
     /// Whether anything in it is simulated.

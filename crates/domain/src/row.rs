@@ -12,6 +12,7 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::fairness::Conditions;
 use crate::framework::Framework;
 use crate::load::{LoadMode, LoadPoint};
 use crate::plan::FLOW_CHECK_MAX_PROMPTS;
@@ -217,6 +218,9 @@ pub struct RowExtension {
     /// Every limit, with what was measured against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sla_checks: Vec<SlaCheck>,
+    /// What is known of the conditions, for the proof of fairness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
     /// Where the row was imported from; absent where we measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
@@ -245,6 +249,7 @@ loose::read_keeping_unknown! {
         goodput_rps: loose::Plain<Option<f64>>,
         measured_times: loose::Plain<Option<u32>>,
         sla_checks: loose::Plain<Vec<SlaCheck>>,
+        conditions: loose::Plain<Option<Conditions>>,
         imported: loose::Plain<Option<Imported>>,
         run_id: loose::Plain<Option<String>>,
         measurement_id: loose::Plain<Option<String>>,

@@ -20,6 +20,7 @@ mod live;
 mod margin;
 mod message;
 mod priority;
+mod prompt_set;
 mod run;
 mod sample;
 mod sample_file;

@@ -20,6 +20,7 @@ use crate::live::Live;
 use crate::margin::counted;
 use crate::message::{AgentMessage, LoadReport};
 use crate::priority::RaisedPriority;
+use crate::prompt_set::prompt_set;
 use crate::sample::{FailureClass, RequestSample};
 use crate::sample_file::write_samples;
 use crate::stop::StopHandle;
@@ -155,7 +156,7 @@ impl Load {
         let samples = self.take_samples();
         let series = phase.live.replace(Live::new(0)).finish(ended_ns);
         let counted = counted(&samples, job.skip_first, job.skip_last);
-        let (summary, mut notes) = summarise(&Measured {
+        let (mut summary, mut notes) = summarise(&Measured {
             samples: counted,
             asked: &self.asked(samples.len(), resent_before),
             schedule: &self.schedule,
@@ -167,6 +168,7 @@ impl Load {
             loop_delays_ms: delays.p99_and_max_ms(),
             stopped_early: self.stop.is_stopped(),
         });
+        summary.prompt_set = Some(prompt_set(&self.workload, &job.workload.measurement_key, counted));
         if counted.len() < samples.len() {
             let text = format!(
                 "{} of {} requests, at the ends, are not counted",

@@ -87,6 +87,7 @@ pub(crate) fn summarise(measured: &Measured<'_>) -> (Summary, Vec<Reason>) {
         client,
         client_limited: false,
         validity: Validity::Valid,
+        prompt_set: None,
     };
     let verdict = judge(&Evidence {
         summary: &summary,

@@ -83,6 +83,9 @@ async fn a_job_ends_with_its_report() {
     let report = agent.report().await;
     assert_eq!((planned, report.summary.completed, report.summary.output_tokens), (4, 4, Some(16)));
     assert_eq!(report.prompt_set_hash, prompt_set_hash);
+    let set = report.summary.prompt_set.expect("the summary says what was sent");
+    assert_eq!((set.sha256, set.wrong_answers), (prompt_set_hash, 0));
+    assert_eq!(set.checked_answers, planned);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,6 +40,9 @@ pub struct Answer {
     pub partly_simulated: bool,
     /// Whether the leading row's measurement is doubtful.
     pub doubtful: bool,
+    /// Whether the comparison is unfair by the report's own proof.
+    #[serde(default)]
+    pub unfair: bool,
     /// Whether any row was measured in this scenario at all.
     pub anything_measured: bool,
 }
@@ -81,6 +84,9 @@ impl Answer {
             AnswerState::Leading => remarks.push("search incomplete: no winner yet"),
             AnswerState::FlowCheck => remarks.push("flow check: no winner"),
             AnswerState::Winner | AnswerState::None => {}
+        }
+        if self.unfair {
+            remarks.push("unfair comparison");
         }
         if self.doubtful {
             remarks.push("doubtful measurement");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{candidates, hardware, lengths, scenario_names, simulated, sla, title, versions, workload};
 use super::*;
+use crate::fairness::{self, Finding};
 use crate::plan::Plan;
 use crate::ranking::{self, in_mode};
 use crate::row::ResultRow;
@@ -16,6 +17,9 @@ pub struct ReportInput<'a> {
     pub plan: Option<&'a Plan>,
     /// The rows: one per candidate and scenario in the primary mode, and any of other load modes.
     pub rows: Vec<ResultRow>,
+    /// Rows of further measurements of the same run, which are not listed: the proof of fairness counts them, since
+    /// frameworks whose best rows stand at different loads met at others.
+    pub also_measured: Vec<ResultRow>,
     /// Which throughput decides first.
     pub preference: Preference,
     /// The runs that the rows come from.
@@ -40,8 +44,11 @@ impl Report {
         for row in &mut input.rows {
             row.recompute_sla();
         }
-        let rows = std::mem::take(&mut input.rows);
-        let draft = Draft::new(&input, &rows);
+        let mut rows = std::mem::take(&mut input.rows);
+        let fairness = fairness::prove(rows.iter().chain(&input.also_measured));
+        rows.iter_mut().for_each(|row| fairness::fill_normalization(&fairness, row));
+        let mut draft = Draft::new(&input, &rows);
+        draft.unfair = fairness.iter().any(|line| line.finding == Finding::Fail);
         let best_by_framework = draft.framework_tables(&ranking::best_by_framework(&rows, &draft.competing));
         let comparisons = draft.comparisons();
         let profiler_handoffs = draft.handoffs(&comparisons);
@@ -66,6 +73,7 @@ impl Report {
             comparisons,
             other_modes,
             not_selected: not_selected(&rows),
+            fairness,
             caveats: Vec::new(),
             profiler_handoffs,
             order,
@@ -89,6 +97,7 @@ struct Draft<'a> {
     frameworks: Vec<String>,
     flow_check: bool,
     interrupted: bool,
+    unfair: bool,
     baseline_only: Vec<String>,
 }
 
@@ -115,6 +124,7 @@ impl<'a> Draft<'a> {
             frameworks,
             flow_check: all_flow_checks || input.plan.is_some_and(Plan::is_flow_check),
             interrupted: input.interrupted.is_some(),
+            unfair: false,
             baseline_only,
         }
     }
@@ -159,6 +169,7 @@ impl<'a> Draft<'a> {
                 simulated,
                 partly_simulated,
                 doubtful: false,
+                unfair: false,
                 anything_measured,
             };
         };
@@ -188,6 +199,7 @@ impl<'a> Draft<'a> {
             simulated,
             partly_simulated,
             doubtful: matches!(rows[first].validity(), Some(Validity::Doubtful(_))),
+            unfair: self.unfair,
             anything_measured,
         }
     }

@@ -294,3 +294,39 @@ fn a_plan_gives_the_order_the_limits_and_the_flow_check() {
     assert!(smoke.flow_check && !smoke.has_winner());
     assert!(smoke.caveats.contains(&Caveat::FlowCheck { num_prompts: Some(20) }));
 }
+
+#[test]
+fn an_unfair_comparison_is_told_next_to_the_winner_and_rows_say_what_was_held_equal() {
+    let report = build(rows());
+    assert_eq!(report.fairness.iter().map(|line| line.check).collect::<Vec<_>>(), fairness::Check::ALL);
+    assert_eq!(report.unfair_text(), None);
+    assert_eq!(report.rows[0].normalization.same_gpu_count, Some(true));
+    assert_eq!(report.rows[0].normalization.same_tokenizer, None, "nothing is known of it");
+
+    let mut unequal = rows();
+    unequal[2].hardware.gpu_count = Some(8);
+    let report = build(unequal);
+    assert!(report.answers()[0].contains("(unfair comparison; "), "{:?}", report.answers());
+    let text = report.unfair_text().unwrap();
+    assert_eq!(text, "Same GPU type and count: fails (differs: 4 GPUs (SGLang, vLLM), 8 GPUs (vLLM)).");
+    assert_eq!(report.rows[0].normalization.same_gpu_count, Some(false));
+}
+
+#[test]
+fn measurements_that_are_not_listed_count_for_the_proof() {
+    let mut met = rows()[5].clone();
+    met.workload.endpoint = Some("/v1/chat/completions".into());
+    let input = ReportInput { rows: rows(), also_measured: vec![met], ..ReportInput::default() };
+    let report = Report::build(input);
+    assert_eq!(report.unfair().map(|line| line.check).collect::<Vec<_>>(), [fairness::Check::Endpoint]);
+    assert_eq!(report.rows.len(), 6);
+}
+
+#[test]
+fn a_report_from_before_the_proof_reads_back() {
+    let mut value = serde_json::to_value(build(rows())).unwrap();
+    value.as_object_mut().unwrap().shift_remove("fairness");
+    value["comparisons"][0]["answer"].as_object_mut().unwrap().shift_remove("unfair");
+    let report: Report = serde_json::from_value(value).unwrap();
+    assert!(report.fairness.is_empty() && report.unfair_text().is_none());
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::candidate::Candidate;
+use crate::fairness::Conditions;
 use crate::measure::Summary;
 use crate::plan::{Plan, Scenario};
 use crate::stats::Distribution;
@@ -92,6 +93,10 @@ impl RowContext<'_> {
             podium.measured_times = Some(taken.measured_times);
             podium.sla_checks = self.plan.sla.check(summary, open_loop);
             podium.measurement_id = taken.measurement_id.clone();
+            if let Some(conditions) = &mut podium.conditions {
+                conditions.prompt_set = summary.prompt_set.clone();
+                conditions.prompt_tokens_mean = summary.input_len.as_ref().map(|d| d.mean);
+            }
         }
         row
     }
@@ -154,6 +159,7 @@ impl RowContext<'_> {
                 flow_check: self.flow_check || plan.is_flow_check(),
                 load_mode: Some(mode),
                 run_id: self.run_id.clone(),
+                conditions: Some(Conditions::planned(plan, self.candidate)),
                 ..RowExtension::default()
             }),
             extra: Map::new(),

@@ -189,6 +189,7 @@ fn summary(request_throughput: f64, ttft_ms: f64, user_ttft_ms: f64) -> Summary 
         client: ClientHealth::default(),
         client_limited: false,
         validity: Validity::Valid,
+        prompt_set: None,
     }
 }
 
