@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::flags::{self, FlagMap};
 use crate::framework::{Framework, ModelArgument};
+use crate::options_file::{FILE_FLAGS, OptionsFile, is_inside, options_file};
 use crate::plan::{FrameworkPlan, Plan};
 
 /// One framework with one set of flags.
@@ -24,6 +25,13 @@ pub struct Candidate {
     pub command: String,
     /// Whether it is the base flags alone.
     pub baseline: bool,
+}
+
+impl Candidate {
+    /// The file that the command names and that has to be written before it is started.
+    pub fn options_file(&self) -> Option<OptionsFile> {
+        options_file(self.framework, &self.flags)
+    }
 }
 
 /// A value of the search space that no generated candidate holds.
@@ -138,12 +146,16 @@ fn argv(
         }
         ModelArgument::Flag(_) => {}
     }
-    for (name, value) in flags {
+    for (name, value) in flags.iter().filter(|(name, value)| !is_inside(framework, name, value)) {
         if *value == Value::Bool(false) && !baseline && negatable.contains(name.as_str()) {
             argv.push(flags::spell_negated(name, spec.spelling));
         } else {
             argv.extend(flags::render_flag(name, value, spec.spelling));
         }
+    }
+    if let Some(file) = options_file(framework, flags) {
+        let given = flags.keys().map(String::as_str).find(|name| framework.names_options_file(name));
+        argv.extend([flags::spell(given.unwrap_or(FILE_FLAGS[0]), spec.spelling), file.name]);
     }
     argv
 }
@@ -206,7 +218,15 @@ mod tests {
             source_kind: "podium".into(),
             model: Model { name: "org/model".into(), tokenizer: None, precision: None, quantization: None },
             hardware: Hardware { gpu_model: None, gpu_count: 1, multi_node: false },
-            dataset: Dataset { kind: "random".into(), path: None, num_prompts: 80, seed: 0, scenarios: vec![] },
+            dataset: Dataset {
+                kind: "random".into(),
+                path: None,
+                num_prompts: 80,
+                seed: 0,
+                scenarios: vec![],
+                shape: Default::default(),
+                trace_path: None,
+            },
             benchmark: Benchmark {
                 endpoint: Endpoint::Completions,
                 max_concurrency: vec![None],
@@ -303,6 +323,22 @@ mod tests {
         let long = json!({"hf_overrides": ["x".repeat(10_000)]});
         let set = generate(&plan(2), Framework::Vllm, &part(json!({}), long)).unwrap();
         assert!(set.candidates[1].candidate_id.len() < 200);
+    }
+
+    #[test]
+    fn options_without_a_flag_go_into_a_file_that_the_command_names() {
+        let mut part = part(json!({"backend": "pytorch"}), json!({"kv_cache_config.dtype": [null, "fp8"]}));
+        part.server_command = "trtllm-serve serve".into();
+        let set = generate(&plan(5), Framework::TensorrtLlm, &part).unwrap();
+        let [base, fp8] = &set.candidates[..] else { panic!("{:?}", set.candidates) };
+        assert_eq!(
+            (base.command.as_str(), base.options_file()),
+            ("trtllm-serve serve org/model --backend pytorch", None)
+        );
+        let file = fp8.options_file().unwrap();
+        assert_eq!(file.text, "kv_cache_config:\n  dtype: \"fp8\"\n");
+        assert_eq!(fp8.command, format!("{} --extra_llm_api_options {}", base.command, file.name));
+        assert!(fp8.candidate_id.contains("kv-cache-config.dtype-fp8"), "{}", fp8.candidate_id);
     }
 
     /// Values of every kind that a plan can hold.

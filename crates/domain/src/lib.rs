@@ -8,6 +8,8 @@ pub mod knobs;
 
 pub mod flags;
 
+pub mod lengths;
+
 pub mod plan;
 
 pub mod form;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::flags::FlagMap;
 use crate::framework::{Framework, ModelArgument};
+use crate::lengths::PromptShape;
 use crate::sla::Sla;
 
 /// A validated plan, every default filled in. Its outer form is YAML; `podium_formats` reads and writes that.
@@ -66,6 +67,20 @@ pub struct Dataset {
     pub seed: u64,
     /// The scenarios, each one pair of lengths.
     pub scenarios: Vec<Scenario>,
+    /// How drawn requests spread around the scenarios' lengths and what they share.
+    #[serde(default)]
+    pub shape: PromptShape,
+    /// A file of recorded starts: measurements at a rate arrive as it says, at the measurement's mean rate.
+    #[serde(default)]
+    pub trace_path: Option<String>,
+}
+
+impl Dataset {
+    /// The longest prompt plus output over all scenarios, tokens; `None` where no scenario says.
+    pub fn longest_sequence(&self) -> Option<u32> {
+        let longest = |s: &Scenario| self.shape.longest_sequence(s.input_len?, s.output_len?);
+        self.scenarios.iter().filter_map(longest).max()
+    }
 }
 
 /// A run with this many prompts or fewer is a flow check: stored and shown under that label, without a winner.
@@ -185,7 +200,7 @@ impl Plan {
 
     /// The longest prompt plus output over all scenarios, tokens; `None` where no scenario has lengths.
     pub fn longest_sequence(&self) -> Option<u32> {
-        self.dataset.scenarios.iter().filter_map(|s| Some(s.input_len?.saturating_add(s.output_len?))).max()
+        self.dataset.longest_sequence()
     }
 
     /// Where `framework` finds the model.

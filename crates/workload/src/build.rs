@@ -1,18 +1,17 @@
 //! From a specification to requests that only need sending.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
-use podium_domain::plan::Endpoint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::body::{SentPrompt, body};
+use crate::drawn::{RandomPrompts, drawn_workload};
 use crate::error::Error;
 use crate::file::{CanonicalRequest, Prompt, read_rows};
-use crate::random::{TextCalibration, text, token_id_range, token_ids};
+use crate::random::text;
 use crate::rng::Rng;
-use crate::spec::{DatasetSpec, PromptForm, Protocol, WorkloadSpec};
+use crate::spec::{DatasetSpec, WorkloadSpec};
+use crate::tokenizer::PromptTokenizer;
 
 /// One request, serialised.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,111 +64,28 @@ pub struct Workload {
 }
 
 /// Builds every request of a measurement. The same specification gives the same bytes.
+///
+/// # Errors
+/// When a file that the specification names cannot be used, or a number in it makes no sense.
 pub fn build(spec: &WorkloadSpec) -> Result<Workload, Error> {
     if spec.num_prompts == 0 {
         return Err(Error::OutOfRange { field: "num_prompts", value: "0".to_owned(), expected: "at least 1" });
     }
+    let tokenizer = spec.tokenizer.as_deref().map(PromptTokenizer::load).transpose()?;
     match &spec.dataset {
         DatasetSpec::Random { input_len, output_len, vocab_size, prompt_form, text_calibration } => {
-            let form = prompt_form.unwrap_or(match (spec.protocol, spec.endpoint) {
-                (Protocol::SglangGenerate, _) | (_, Endpoint::Completions) => PromptForm::TokenIds,
-                (Protocol::OpenAi, Endpoint::ChatCompletions) => PromptForm::Text,
-            });
-            let shape = RandomShape {
+            let prompts = RandomPrompts {
                 input_len: *input_len,
                 output_len: *output_len,
                 vocab_size: *vocab_size,
-                form,
+                form: *prompt_form,
                 calibration: *text_calibration,
             };
-            random_workload(spec, &shape)
+            drawn_workload(spec, &prompts, tokenizer.as_ref())
         }
         DatasetSpec::File { path } => file_workload(spec, read_rows(path)?),
         DatasetSpec::Rows { rows } => file_workload(spec, rows.clone()),
     }
-}
-
-/// The lengths and the form of random prompts.
-struct RandomShape {
-    input_len: u32,
-    output_len: u32,
-    vocab_size: Option<u32>,
-    form: PromptForm,
-    calibration: TextCalibration,
-}
-
-impl RandomShape {
-    fn draw(&self, rng: &mut Rng) -> SentPrompt {
-        match self.form {
-            PromptForm::TokenIds => {
-                SentPrompt::TokenIds(token_ids(rng, &token_id_range(self.vocab_size), self.input_len))
-            }
-            PromptForm::Text => SentPrompt::Text(text(rng, self.calibration.words_for(self.input_len))),
-        }
-    }
-
-    /// A prompt that none of `seen` equals. A space too small for that (prompts of one token) gives a repeat.
-    fn draw_fresh(&self, rng: &mut Rng, seen: &mut HashSet<Vec<u8>>) -> SentPrompt {
-        for _ in 0..32 {
-            let prompt = self.draw(rng);
-            if seen.insert(fingerprint(&prompt)) {
-                return prompt;
-            }
-        }
-        self.draw(rng)
-    }
-}
-
-fn fingerprint(prompt: &SentPrompt) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    match prompt {
-        SentPrompt::TokenIds(ids) => ids.iter().for_each(|id| hash.update(id.to_le_bytes())),
-        SentPrompt::Text(text) => hash.update(text),
-        SentPrompt::Messages(messages) => messages.iter().for_each(|message| hash.update(format!("{message:?}"))),
-    }
-    hash.finalize().to_vec()
-}
-
-fn random_workload(spec: &WorkloadSpec, shape: &RandomShape) -> Result<Workload, Error> {
-    for (field, value) in [("input_len", shape.input_len), ("output_len", shape.output_len)] {
-        if value == 0 {
-            return Err(Error::OutOfRange { field, value: "0".to_owned(), expected: "at least 1" });
-        }
-    }
-    let mut rng = Rng::new(spec.seed, &spec.measurement_key, "prompts");
-    let mut seen = HashSet::new();
-    let mut hash = Sha256::new();
-    let prepare = |prompt| -> Result<_, Error> {
-        let body = body(spec, prompt, shape.output_len, None)?;
-        let request = PreparedRequest {
-            body: body.bytes,
-            input_len: Some(shape.input_len),
-            exact_input: shape.form == PromptForm::TokenIds,
-            output_len: shape.output_len,
-            exact_output: body.exact_output,
-            session: None,
-        };
-        Ok((request, body.canonical))
-    };
-    let mut measured = Vec::with_capacity(spec.num_prompts as usize);
-    for _ in 0..spec.num_prompts {
-        let (request, canonical) = prepare(shape.draw_fresh(&mut rng, &mut seen))?;
-        add(&mut hash, &canonical);
-        measured.push(request);
-    }
-    // Drawn after the measured ones and from a stream of their own, so that the number of warm-up requests does not
-    // change what is measured.
-    let mut rng = Rng::new(spec.seed, &spec.measurement_key, "warm-up");
-    let warmup = (0..spec.warmup_requests)
-        .map(|_| Ok(prepare(shape.draw_fresh(&mut rng, &mut seen))?.0))
-        .collect::<Result<_, Error>>()?;
-    Ok(Workload {
-        warmup,
-        measured,
-        prompt_set_hash: hex::encode(hash.finalize()),
-        repeated_prompts: 0,
-        fresh_prompts: true,
-    })
 }
 
 fn file_workload(spec: &WorkloadSpec, rows: Vec<CanonicalRequest>) -> Result<Workload, Error> {
@@ -238,19 +154,23 @@ fn file_workload(spec: &WorkloadSpec, rows: Vec<CanonicalRequest>) -> Result<Wor
     })
 }
 
-fn add(hash: &mut Sha256, canonical: &[u8]) {
+/// Adds one body to the hash of a prompt set, framed by its length.
+pub(crate) fn add(hash: &mut Sha256, canonical: &[u8]) {
     hash.update((canonical.len() as u64).to_le_bytes());
     hash.update(canonical);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::io::Write;
 
+    use podium_domain::plan::Endpoint;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::spec::measurement_key;
+    use crate::random::TextCalibration;
+    use crate::spec::{PromptForm, Protocol, measurement_key};
 
     fn random(endpoint: Endpoint) -> WorkloadSpec {
         let dataset = DatasetSpec::Random {

@@ -35,6 +35,52 @@ pub enum Error {
         /// Counted from 1.
         line: usize,
     },
+    /// A line of a file of lengths is no length.
+    #[error("line {line} of {} is no length: write a whole number of tokens, at least 1", path.display())]
+    BadLength {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A row of a dataset in a form of other tools cannot be asked of every framework, or is damaged.
+    #[error("row {row} of the dataset {detail}")]
+    BadDatasetRow {
+        /// Counted from 1.
+        row: usize,
+        /// What is wrong with it, as the rest of the sentence.
+        detail: String,
+    },
+    /// A file is none of the forms that are read.
+    #[error(
+        "the file is no dataset that Podium knows: {detail}; read are the canonical request lines, ShareGPT          conversations, OpenAI batch files and Mooncake traces"
+    )]
+    UnknownDataset {
+        /// What was found instead.
+        detail: String,
+    },
+    /// There is no tokenizer where one was named.
+    #[error(
+        "the tokenizer {} cannot be used: {detail}; name a tokenizer.json, or the model's folder that holds one",
+        path.display()
+    )]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The tokenizer does not take a text.
+    #[error("the tokenizer cannot encode a prompt: {0}")]
+    Encode(String),
+    /// No text of that many tokens was found.
+    #[error(
+        "no text of exactly {tokens} tokens was found for this tokenizer; use another length, or leave the tokenizer          out for prompts of token ids"
+    )]
+    NoExactText {
+        /// The tokens that were asked for.
+        tokens: u32,
+    },
     /// The request file or the trace holds no line.
     #[error("the file holds no request; put one on each line")]
     NoRows,

@@ -8,18 +8,24 @@
 mod arrivals;
 mod body;
 mod build;
+mod draft;
+mod drawn;
 mod error;
 mod file;
+mod lengths;
 mod random;
 mod rng;
 mod schedule;
 mod spec;
+mod tokenizer;
 
 pub use arrivals::{Arrivals, parse_trace, read_trace};
 pub use build::{PreparedRequest, SessionStep, Workload, build};
 pub use error::Error;
 pub use file::{CanonicalRequest, Prompt, parse_rows, read_rows};
+pub use lengths::read_lengths;
 pub use random::{TextCalibration, token_id_range};
 pub use rng::Rng;
 pub use schedule::Schedule;
 pub use spec::{DatasetSpec, PromptForm, Protocol, WorkloadSpec, measurement_key};
+pub use tokenizer::{PromptTokenizer, find_tokenizer};

@@ -88,7 +88,7 @@ pub(crate) fn text(rng: &mut Rng, words: u32) -> String {
 
 /// Common short words: one token each in the vocabularies of current models.
 #[rustfmt::skip]
-const WORDS: [&str; 230] = [
+pub(crate) const WORDS: [&str; 230] = [
     "about", "above", "after", "again", "air", "all", "also", "always", "animal", "answer", "area", "ask", "back", "bad",
     "base", "be", "because", "bed", "before", "begin", "best", "better", "big", "bird", "black", "blue", "boat", "body",
     "book", "both", "box", "boy", "bring", "build", "busy", "but", "call", "came", "can", "car", "care", "carry", "case",

@@ -51,7 +51,7 @@ impl Rng {
     }
 
     /// A draw from the normal distribution with mean 0 and deviation 1 (Box–Muller).
-    fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         let radius = (2.0 * self.exponential()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use podium_domain::lengths::PromptShape;
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,13 @@ pub struct WorkloadSpec {
     /// Laid over the body of every request; a request's own settings win over it.
     #[serde(default)]
     pub extra_request_body: Map<String, Value>,
+    /// How drawn requests spread around the dataset's lengths and what they share. Files have their own.
+    #[serde(default)]
+    pub shape: PromptShape,
+    /// The model's `tokenizer.json`, or the folder that holds it, on the machine that sends the requests. With it,
+    /// drawn text has exactly the tokens asked for.
+    #[serde(default)]
+    pub tokenizer: Option<PathBuf>,
 }
 
 fn streamed() -> bool {
@@ -60,6 +68,8 @@ impl WorkloadSpec {
             measurement_key: String::new(),
             stream: true,
             extra_request_body: Map::new(),
+            shape: PromptShape::default(),
+            tokenizer: None,
         }
     }
 
@@ -89,14 +99,15 @@ pub enum Protocol {
 pub enum DatasetSpec {
     /// Random prompts of one length.
     Random {
-        /// Tokens of every prompt: exact for token ids, approximate for text (see [`TextCalibration`]).
+        /// Tokens of every prompt, unless the shape spreads them: exact for token ids and with a tokenizer, approximate
+        /// for other text (see [`TextCalibration`]).
         input_len: u32,
         /// Tokens of every answer.
         output_len: u32,
         /// Entries of the model's vocabulary, where known.
         #[serde(default)]
         vocab_size: Option<u32>,
-        /// Token ids where the endpoint takes them, else text, when absent.
+        /// When absent: text where there is a tokenizer, token ids where the endpoint takes them, else text.
         #[serde(default)]
         prompt_form: Option<PromptForm>,
         /// How words become tokens, for text prompts.

@@ -127,6 +127,8 @@ fn plan() -> Plan {
             scenarios: ["chat", "sum"]
                 .map(|name| Scenario { name: name.into(), input_len: Some(1000), output_len: Some(200) })
                 .to_vec(),
+            shape: Default::default(),
+            trace_path: None,
         },
         benchmark: Benchmark {
             endpoint: Endpoint::Completions,

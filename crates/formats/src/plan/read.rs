@@ -1,6 +1,6 @@
 //! YAML text to a validated plan.
 
-use podium_domain::plan::{Hardware, Model, Plan, Search};
+use podium_domain::plan::{Dataset, Hardware, Model, Plan, Search};
 use serde::Serialize;
 
 use super::context::{At, Findings, Section};
@@ -82,7 +82,7 @@ fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Optio
     let top_sla = top.get("sla");
     let benchmark = workload::benchmark(findings, &mut top, top_sla);
     let search = search(findings, &mut top);
-    let longest = dataset.as_ref().and_then(workload::longest_sequence);
+    let longest = dataset.as_ref().and_then(Dataset::longest_sequence);
     let setting = frameworks::Setting {
         longest,
         framework_set: benchmark.framework_set.as_deref(),

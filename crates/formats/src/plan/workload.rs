@@ -29,11 +29,6 @@ const MAX_RATE_RPS: f64 = 1_000_000.0;
 /// Time-outs at most, seconds.
 const MAX_TIMEOUT_S: f64 = 7.0 * 86_400.0;
 
-/// Prompt plus output of the longest scenario, tokens.
-pub(super) fn longest_sequence(dataset: &Dataset) -> Option<u32> {
-    dataset.scenarios.iter().filter_map(|s| Some(s.input_len?.saturating_add(s.output_len?))).max()
-}
-
 /// Reads `dataset`.
 pub(super) fn dataset(findings: &mut Findings, top: &mut Section<'_>) -> Option<Dataset> {
     let Some(at) = top.get("dataset") else {
@@ -65,7 +60,15 @@ pub(super) fn dataset(findings: &mut Findings, top: &mut Section<'_>) -> Option<
         findings.missing(&section, "path", "is missing: a file dataset needs the path of its file");
     }
     findings.finish(section);
-    Some(Dataset { kind: kind?, path, num_prompts, seed: u64::from(seed), scenarios: scenarios? })
+    Some(Dataset {
+        kind: kind?,
+        path,
+        num_prompts,
+        seed: u64::from(seed),
+        scenarios: scenarios?,
+        shape: Default::default(),
+        trace_path: None,
+    })
 }
 
 fn dataset_kind(findings: &mut Findings, at: &At<'_>) -> Option<String> {
