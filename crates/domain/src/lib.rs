@@ -20,6 +20,8 @@ pub mod load;
 
 pub mod candidate;
 
+pub mod options_file;
+
 pub mod stats;
 
 pub mod measure;

@@ -1,5 +1,7 @@
 //! Rows from our own measurements.
 
+use serde_json::json;
+
 use super::*;
 use crate::candidate::Candidate;
 use crate::fairness::Conditions;
@@ -112,6 +114,12 @@ impl RowContext<'_> {
         self.plan.dataset.scenarios.iter().map(|scenario| self.unmeasured(scenario, status, reason)).collect()
     }
 
+    /// The file that the server command names, with its text: a command alone could not be repeated.
+    fn options_file(&self) -> Map<String, Value> {
+        let file = self.candidate.options_file();
+        file.map(|file| (crate::options_file::ROW_KEY.to_owned(), json!(file))).into_iter().collect()
+    }
+
     fn blank(&self, scenario: &Scenario, mode: LoadMode, status: RowStatus, reason: Option<String>) -> ResultRow {
         let plan = self.plan;
         let mut hardware = self.hardware.clone();
@@ -160,6 +168,7 @@ impl RowContext<'_> {
                 load_mode: Some(mode),
                 run_id: self.run_id.clone(),
                 conditions: Some(Conditions::planned(plan, self.candidate)),
+                extra: self.options_file(),
                 ..RowExtension::default()
             }),
             extra: Map::new(),

@@ -27,7 +27,15 @@ pub(super) fn remarks(deployment: &Deployment) -> Vec<String> {
         None => remarks.push(format!("No image is known for it: replace {NO_IMAGE} by one that holds the program.")),
     }
     remarks.extend(secrets_remark(deployment, "are taken from the environment; nothing here holds their values."));
+    remarks.extend(options_remarks(deployment, "inside the container, in the folder that the server starts in"));
     remarks
+}
+
+/// What to write into the file of options that the command names, a line each.
+pub(super) fn options_remarks(deployment: &Deployment, place: &str) -> Vec<String> {
+    let Some(file) = deployment.options_file() else { return Vec::new() };
+    let first = format!("The command names {}, which has to stand {place}, with these lines:", file.name);
+    std::iter::once(first).chain(file.text.lines().map(|line| format!("    {line}"))).collect()
 }
 
 /// A sentence on the secrets, where there are any.

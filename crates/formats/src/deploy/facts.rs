@@ -1,6 +1,7 @@
 //! What is known of a server that is to be deployed.
 
 use podium_domain::framework::Framework;
+use podium_domain::options_file::{OptionsFile, ROW_KEY};
 use podium_domain::row::ResultRow;
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ pub struct Deployment {
     gpu_count: Option<u64>,
     gpu_ids: Vec<String>,
     image: Option<Image>,
+    options_file: Option<OptionsFile>,
 }
 
 /// A container image.
@@ -39,6 +41,7 @@ impl Deployment {
         deployment.gpu_count = row.hardware.gpu_count;
         deployment.gpu_ids = row.hardware.visible_devices.as_ref().map(gpu_ids).unwrap_or_default();
         deployment.image = image(row);
+        deployment.options_file = options_file(row);
         let is_local = deployment.local_model().is_some() || row.framework == Framework::LlamaCpp.id();
         if !is_local && !deployment.secrets.iter().any(|name| name == "HF_TOKEN") {
             deployment.secrets.push("HF_TOKEN".to_owned());
@@ -78,6 +81,7 @@ impl Deployment {
             gpu_count: None,
             gpu_ids: Vec::new(),
             image: None,
+            options_file: None,
         })
     }
 
@@ -128,6 +132,11 @@ impl Deployment {
     /// The container image, where it is known.
     pub(super) fn image(&self) -> Option<&Image> {
         self.image.as_ref()
+    }
+
+    /// The file that the command names, where the plan's options made one.
+    pub(super) fn options_file(&self) -> Option<&OptionsFile> {
+        self.options_file.as_ref()
     }
 
     /// The model's path, where it is a path of the machine.
@@ -203,6 +212,13 @@ fn image(row: &ResultRow) -> Option<Image> {
     let is_release = version.starts_with(|c: char| c.is_ascii_digit())
         && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
     is_release.then(|| Image { reference: format!("{repository}:v{version}"), guessed: true })
+}
+
+/// The file of options that Podium made for the command. It counts only where the command really names it.
+fn options_file(row: &ResultRow) -> Option<OptionsFile> {
+    let stored = row.podium.as_ref()?.extra.get(ROW_KEY)?.clone();
+    let file: OptionsFile = serde_json::from_value(stored).ok()?;
+    row.launch_command()?.contains(&file.name).then_some(file)
 }
 
 fn is_reference(image: &str) -> bool {

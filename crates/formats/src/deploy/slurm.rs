@@ -2,7 +2,7 @@
 
 use podium_domain::flags::shell_join;
 
-use super::container::secrets_remark;
+use super::container::{options_remarks, secrets_remark};
 use super::{Deployment, comment};
 
 /// The script.
@@ -14,6 +14,8 @@ pub(super) fn write(deployment: &Deployment) -> String {
     }
     out += "#SBATCH --output=%x-%j.log\n";
     out += &comment(&format!("{}: the command that was measured, word for word.", deployment.title()));
+    let options = options_remarks(deployment, "in the folder that the job starts in");
+    out.extend(options.iter().map(|remark| comment(remark)));
     out.extend(
         secrets_remark(deployment, "are inherited from the environment of sbatch.").map(|remark| comment(&remark)),
     );

@@ -1,6 +1,6 @@
 //! A systemd unit.
 
-use super::container::secrets_remark;
+use super::container::{options_remarks, secrets_remark};
 use super::{Deployment, comment};
 
 /// The unit.
@@ -10,6 +10,9 @@ pub(super) fn write(deployment: &Deployment) -> String {
     out += &format!("[Unit]\nDescription={} (chosen with Podium)\n", plain(deployment.title()));
     out += "Wants=network-online.target\nAfter=network-online.target\n\n[Service]\n";
     out += &comment("Give it a user of its own that may read the model: User=…");
+    for remark in options_remarks(deployment, "in the server's WorkingDirectory=") {
+        out += &comment(&remark);
+    }
     if let Some(remark) = secrets_remark(deployment, "stand as NAME=value in this file, readable by root alone:") {
         out += &comment(&remark);
         out += &format!("EnvironmentFile=-/etc/{name}.env\n");

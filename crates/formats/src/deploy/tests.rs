@@ -43,6 +43,19 @@ fn several_gpus_of_tensorrt_llm_get_locked_memory() {
 }
 
 #[test]
+fn every_form_says_what_is_in_the_file_of_options() {
+    let file = json!({"options_file": {"name": "podium-options-1.yaml", "text": "a:\n  b: 1\n"}});
+    let command = "trtllm-serve serve m --extra_llm_api_options podium-options-1.yaml";
+    let trt = row(json!({"framework": "tensorrt_llm", "server_command": command, "podium": file}));
+    for (title, text) in texts(&trt) {
+        let lines = ["podium-options-1.yaml, which has to stand", "#     a:\n#       b: 1\n"];
+        assert!(lines.iter().all(|line| text.contains(line)), "{title}: {text}");
+    }
+    let other = row(json!({"framework": "tensorrt_llm", "server_command": "trtllm-serve serve m", "podium": file}));
+    assert!(!text(&other, "Compose").contains("podium-options"), "its command names no such file");
+}
+
+#[test]
 fn an_image_that_ran_is_taken_as_it_is() {
     let ran = row(json!({"podium": {"image": "registry.example/vllm@sha256:00ff"}}));
     let docker = text(&ran, "docker run");

@@ -3,12 +3,13 @@
 use indexmap::IndexMap;
 use podium_domain::flags::word;
 use podium_domain::framework::Framework;
-use podium_domain::knobs::{KnobKind, concepts};
+use podium_domain::knobs::{Knob, KnobKind, TENSORRT_LLM_OPTIONS, concepts};
 use podium_domain::plan::FrameworkPlan;
 use serde_json::Value;
 
 use super::cautions;
 use super::context::{At, Findings, Section};
+use super::options_file;
 use super::problem::{Problem, suggestion};
 use super::sequence;
 use super::tree::Content;
@@ -221,7 +222,7 @@ impl PartReader<'_, '_> {
             if LAUNCHER_FLAGS.contains(&flag.name.as_str()) {
                 self.findings.problem(&flag.at, "cannot be searched: Podium chooses it for each launch");
             }
-            if self.framework.knob(&flag.name).is_some_and(|knob| knob.pinned) {
+            if self.knob(&flag.name).is_some_and(|knob| knob.pinned) {
                 let message =
                     "searching it makes the runs a study of this knob: comparisons keep it fixed in the base flags";
                 self.findings.warning(&flag.at, message);
@@ -285,7 +286,7 @@ impl PartReader<'_, '_> {
     fn known(&mut self, line: u32, at: &At<'_>, name: &str) {
         let framework = self.framework.name();
         let in_help = self.help.map(|help| help.knows(name));
-        if in_help == Some(true) {
+        if in_help == Some(true) || self.framework.option(name).is_some() {
             return;
         }
         if !self.framework.knows_flag(name) {
@@ -310,7 +311,13 @@ impl PartReader<'_, '_> {
             return format!("; it is {}'s name for what is `{}` here{caution}", found.from.name(), found.name);
         }
         let knobs = self.framework.spec().knobs.iter().map(|knob| knob.name);
-        suggestion(name, knobs.chain(self.framework.released_flags()))
+        let options = TENSORRT_LLM_OPTIONS.iter().filter(|_| self.framework == Framework::TensorrtLlm);
+        suggestion(name, knobs.chain(self.framework.released_flags()).chain(options.map(|option| option.name)))
+    }
+
+    /// The flag, or the option of a file, of this name.
+    fn knob(&self, name: &str) -> Option<&'static Knob> {
+        self.framework.knob(name).or_else(|| self.framework.option(name))
     }
 
     fn value(&mut self, flag: &ReadFlag<'_>, at: &At<'_>) {
@@ -322,9 +329,15 @@ impl PartReader<'_, '_> {
         if self.framework == Framework::TensorrtLlm && flag.name == "backend" {
             return;
         }
+        if self.framework.names_options_file(&flag.name) && value.is_object() {
+            let found = options_file::check_mapping(at.node, &at.path);
+            self.findings.problems.extend(found.problems);
+            self.findings.warnings.extend(found.warnings);
+            return;
+        }
         let captured = self.help.filter(|help| !help.from_source);
         let listed = captured.and_then(|help| help.choices(&flag.name)).is_some();
-        let knob = self.framework.knob(&flag.name);
+        let knob = self.knob(&flag.name);
         // The words that the release at hand lists are the right ones, older or newer than the table's.
         if let Some(knob) = knob.filter(|knob| !(listed && matches!(knob.kind, KnobKind::Choice(_))))
             && let Err(message) = check_value(self.framework, knob, &value)
@@ -356,12 +369,31 @@ impl PartReader<'_, '_> {
         if let Some(flag) = searched.iter().find(|flag| flag.name == "backend") {
             self.findings.problem(&flag.at, format!("may not be searched: {PYTORCH_ONLY}"));
         }
+        self.one_options_file(flags, searched);
+    }
+
+    /// A file of the user's own is passed as it is, so options that the plan gives itself would be lost beside it.
+    fn one_options_file(&mut self, base: &[ReadFlag<'_>], searched: &[ReadFlag<'_>]) {
+        let all = || base.iter().chain(searched);
+        let file = all().filter(|flag| self.framework.names_options_file(&flag.name));
+        let own = file.flat_map(|flag| &flag.values).find(|at| at.node.to_value().is_string());
+        let Some(own) = own.map(|at| word(&at.node.to_value())) else { return };
+        let inside = all().filter(|flag| self.framework.option(&flag.name).is_some());
+        for flag in inside {
+            let message = format!(
+                "goes into a file of options, and the plan names `{own}` for that: write all options into that file, or \
+                 name none"
+            );
+            self.findings.problem(&flag.at, message);
+        }
     }
 
     /// `false` that is tried against `true` must be able to switch the flag off.
     fn switches_without_effect(&mut self, base: &[ReadFlag<'_>], searched: &[ReadFlag<'_>]) {
         for flag in searched {
-            if self.framework.knob(&flag.name).is_some_and(|knob| knob.negatable) {
+            // An option of a file is written as false.
+            let in_file = self.framework.option(&flag.name).is_some();
+            if in_file || self.framework.knob(&flag.name).is_some_and(|knob| knob.negatable) {
                 continue;
             }
             let base = base.iter().find(|base| base.name == flag.name);

@@ -1,10 +1,11 @@
-//! The file that TensorRT-LLM's `extra_llm_api_options` names.
+//! The file that TensorRT-LLM's `extra_llm_api_options` names, and the mapping that may stand there instead.
 
 use std::io;
 
 use podium_domain::flags::word;
 use podium_domain::framework::Framework;
 use podium_domain::knobs::{Knob, TENSORRT_LLM_OPTIONS};
+use podium_domain::options_file::FILE_FLAGS;
 use serde_json::Value;
 
 use super::problem::{Problem, nearest};
@@ -41,8 +42,15 @@ pub fn check_tensorrt_options(text: &str) -> OptionsCheck {
     check
 }
 
-/// The names that the flag has in one release or another.
-const FILE_FLAGS: [&str; 2] = ["extra_llm_api_options", "config"];
+/// Checks options that a plan gives itself, in a mapping at `path`.
+pub(super) fn check_mapping(node: &Node, path: &str) -> OptionsCheck {
+    let mut check = OptionsCheck::default();
+    check.mapping(node, "");
+    for problem in check.problems.iter_mut().chain(&mut check.warnings) {
+        problem.path = format!("{path}.{}", problem.path);
+    }
+    check
+}
 
 /// Checks every options file that a plan names, in the base flags and in the search space. `read` gives the text of a
 /// file; one that it cannot read is a warning, since it may be there on the host that serves. Places are those of the

@@ -1,6 +1,7 @@
 //! Whole plans: reading, the cookbook's shapes, and edits that keep everything else.
 
 mod editing;
+mod options;
 mod properties;
 mod reading;
 mod shipped;
