@@ -69,7 +69,7 @@ pub(super) fn row(document: &Map<String, Value>, options: &ImportOptions) -> Res
 }
 
 /// What a time of this unit is multiplied by to be ms; `None` for a unit that is no time.
-fn to_ms(unit: &str) -> Option<f64> {
+pub(super) fn to_ms(unit: &str) -> Option<f64> {
     match unit {
         "ns" => Some(1e-6),
         "us" | "µs" => Some(1e-3),

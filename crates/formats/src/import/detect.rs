@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use podium_domain::framework::Framework;
 use serde_json::{Map, Value};
 
 /// A tool whose results can be imported.
@@ -19,14 +20,14 @@ pub enum Tool {
     TrtllmBench,
     /// GuideLLM's `benchmarks.json`.
     Guidellm,
-    /// AIPerf's `profile_export_aiperf.json`.
+    /// AIPerf's `profile_export_aiperf.json` and `profile_export.jsonl`.
     Aiperf,
 }
 
 /// What can be imported, as a sentence.
 pub(super) const EXPECTED: &str = "Expected is the JSON of vllm bench serve --save-result, vllm bench sweep serve \
     (summary.json), sglang.bench_serving --output-file, sglang.auto_benchmark (JSONL), TensorRT-LLM's benchmark_serving \
-    --save-result, GuideLLM (benchmarks.json) or AIPerf (profile_export_aiperf.json).";
+    --save-result, GuideLLM (benchmarks.json) or AIPerf (profile_export_aiperf.json, profile_export.jsonl).";
 
 impl Tool {
     /// The tool's name as its users write it.
@@ -43,6 +44,17 @@ impl Tool {
         }
     }
 
+    /// The framework whose own tool it is; `None` for a tool that measures any.
+    #[must_use]
+    pub fn framework(self) -> Option<Framework> {
+        match self {
+            Tool::VllmBench | Tool::VllmSweep => Some(Framework::Vllm),
+            Tool::SglangBench | Tool::SglangAutoBenchmark => Some(Framework::Sglang),
+            Tool::TrtllmBench => Some(Framework::TensorrtLlm),
+            Tool::Guidellm | Tool::Aiperf => None,
+        }
+    }
+
     /// The tool that wrote `document`; the error says what the document is instead, or what was expected.
     pub(super) fn of(document: &Map<String, Value>) -> Result<Tool, String> {
         let has = |key: &str| document.contains_key(key);
@@ -53,7 +65,7 @@ impl Tool {
         if has("server_flags") && (has("requested_qps") || has("sla_passed")) {
             return Ok(Tool::SglangAutoBenchmark);
         }
-        if has("framework") && has("candidate_id") {
+        if is_result_row(document) {
             return Err("these are result rows already: give the file to `podium compare`".to_owned());
         }
         let records = document.get("records").and_then(Value::as_object).unwrap_or(document);
@@ -61,10 +73,8 @@ impl Tool {
         if is_metric("request_throughput") || is_metric("request_latency") {
             return Ok(Tool::Aiperf);
         }
-        if document.get("metadata").is_some_and(|metadata| metadata.get("x_request_id").is_some()) {
-            return Err(
-                "these are AIPerf's single requests: give profile_export_aiperf.json of the same folder".to_owned()
-            );
+        if is_aiperf_request(document) {
+            return Err("this is a single request of AIPerf; a file of them holds nothing else".to_owned());
         }
         if is_number("request_throughput") && is_number("completed") {
             if has("run_number") {
@@ -89,6 +99,16 @@ impl Tool {
             if keys.is_empty() { "an empty object".to_owned() } else { format!("the keys {}", keys.join(", ")) };
         Err(format!("no known tool writes {found}. {EXPECTED}"))
     }
+}
+
+/// Whether it is a result row of Podium or of the tools that share its schema.
+pub(super) fn is_result_row(document: &Map<String, Value>) -> bool {
+    document.contains_key("framework") && document.contains_key("candidate_id")
+}
+
+/// Whether it is a line of AIPerf's `profile_export.jsonl`.
+pub(super) fn is_aiperf_request(document: &Map<String, Value>) -> bool {
+    document.get("metadata").is_some_and(|metadata| metadata.get("x_request_id").is_some())
 }
 
 impl fmt::Display for Tool {

@@ -4,35 +4,49 @@ use podium_domain::stats::{Distribution, percentile};
 use serde_json::{Map, Value};
 
 use super::detect::EXPECTED;
-use super::{ImportError, python_json};
+use super::{ImportError, original, python_json};
 
-/// The results of a file with their places: the whole file, the items of a list, or one a line.
-pub(super) fn split(text: &[u8]) -> Result<Vec<(String, Value)>, ImportError> {
+/// A result within a file.
+pub(super) struct Document {
+    /// The line or the number of the result; empty for a file that holds one.
+    pub(super) place: String,
+    /// The result.
+    pub(super) value: Value,
+    /// Its text, as far as it is kept.
+    pub(super) original: Option<String>,
+}
+
+/// The results of a file: the whole file, the items of a list, or one a line.
+pub(super) fn split(text: &[u8]) -> Result<Vec<Document>, ImportError> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let json = python_json::to_json(text);
     let whole = match serde_json::from_slice::<Value>(&json) {
         Ok(Value::Array(items)) => {
-            let numbered = |(index, item)| (format!("result {}", index + 1), item);
+            let numbered = |(index, item): (usize, Value)| Document {
+                place: format!("result {}", index + 1),
+                original: original(item.to_string().as_bytes()),
+                value: item,
+            };
             return Ok(items.into_iter().enumerate().map(numbered).collect());
         }
-        Ok(value) => return Ok(vec![(String::new(), value)]),
+        Ok(value) => return Ok(vec![Document { place: String::new(), value, original: original(text) }]),
         Err(error) => error,
     };
     let mut found = Vec::new();
-    for (index, line) in json.split(|&byte| byte == b'\n').enumerate() {
+    // The words of Python hold no line break, so the lines are the same in both texts.
+    let lines = json.split(|&byte| byte == b'\n').zip(text.split(|&byte| byte == b'\n'));
+    for (index, (line, written)) in lines.enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
+        let place = format!("line {}", index + 1);
         match serde_json::from_slice(line) {
-            Ok(value) => found.push((format!("line {}", index + 1), value)),
+            Ok(value) => found.push(Document { place, value, original: original(written) }),
             // A file of one value over many lines: the error of the whole says more.
             Err(_) if found.is_empty() => {
                 return Err(ImportError::whole(format!("this is not JSON: {whole}. {EXPECTED}")));
             }
-            Err(error) => {
-                let message = format!("this is not JSON: {error}");
-                return Err(ImportError { place: format!("line {}", index + 1), message });
-            }
+            Err(error) => return Err(ImportError { place, message: format!("this is not JSON: {error}") }),
         }
     }
     Ok(found)

@@ -251,13 +251,87 @@ fn wrong_files_are_told_what_was_expected() {
         ("[1]", "result 1: a result is one JSON object"),
         ("{\"a\": 1}", "no known tool writes the keys `a`"),
         ("{\"framework\": \"vllm\", \"candidate_id\": \"a\"}", "podium compare"),
-        ("{\"metadata\": {\"x_request_id\": \"1\"}, \"metrics\": {}}", "profile_export_aiperf.json"),
+        ("{\"metadata\": {\"x_request_id\": \"1\"}}\n{\"a\": 1}", "line 1: this is a single request of AIPerf"),
         ("{}\n{\"b\": ]}", "line 2: this is not JSON"),
     ];
     for (text, expected) in cases {
         let error = import(text.as_bytes(), &options()).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
     }
+}
+
+/// A request of AIPerf: milliseconds, of `tokens` tokens.
+fn aiperf_request(start_ns: u64, ttft: f64, latency: f64, tokens: u64) -> Value {
+    let of = |value: Value, unit: &str| json!({ "value": value, "unit": unit });
+    json!({
+        "metadata": { "x_request_id": "r", "benchmark_phase": "profiling", "was_cancelled": false,
+            "request_start_ns": start_ns, "request_end_ns": start_ns + (latency * 1e6) as u64 },
+        "metrics": { "time_to_first_token": of(json!(ttft), "ms"), "request_latency": of(json!(latency), "ms"),
+            "input_sequence_length": of(json!(10), "tokens"), "output_sequence_length": of(json!(tokens), "tokens"),
+            "inter_chunk_latency": of(json!([20.0, 40.0]), "ms") },
+        "error": null,
+    })
+}
+
+#[test]
+fn single_requests_of_aiperf_are_one_measurement() {
+    let mut warm_up = aiperf_request(0, 9_000.0, 9_000.0, 1);
+    warm_up["metadata"]["benchmark_phase"] = json!("warmup");
+    let mut failed = aiperf_request(1_500_000_000, 1.0, 1.0, 1);
+    failed["error"] = json!({ "code": 500, "message": "no" });
+    let first = aiperf_request(1_000_000_000, 100.0, 160.0, 3);
+    // In a unit of its own, and the last to end: at 3 s.
+    let mut second = aiperf_request(2_000_000_000, 0.0, 1_000.0, 1);
+    second["metrics"]["time_to_first_token"] = json!({ "value": 0.3, "unit": "s" });
+    let text = [warm_up, first, second, failed].map(|line| line.to_string()).join("\n");
+    let rows = import_file(text.as_bytes(), &options()).unwrap();
+    assert_eq!((rows.len(), &rows[0].original), (1, &None));
+    let row = &rows[0].row;
+    near(row.metrics.p50_ttft_ms, 200.0);
+    near(row.metrics.p50_tpot_ms, 30.0);
+    near(row.metrics.p50_e2e_ms, 580.0);
+    near(row.metrics.success_rate, 2.0 / 3.0);
+    near(row.metrics.request_throughput, 1.0);
+    near(row.metrics.output_token_throughput, 2.0);
+    assert_eq!(row.metrics.extra["p50_chunk_gap_ms"], json!(30.0));
+    let origin = imported(row);
+    assert_eq!((origin.tool.as_str(), origin.samples), ("aiperf", 3));
+    assert!(origin.recomputed.contains(&"tpot".to_owned()), "{origin:?}");
+}
+
+#[test]
+fn a_file_keeps_the_text_of_each_row() {
+    let pretty = serde_json::to_string_pretty(&vllm_detailed()).unwrap().replace("2.0,", "NaN,");
+    let rows = import_file(format!("\n{pretty}\n").as_bytes(), &options()).unwrap();
+    assert_eq!(rows[0].original.as_deref(), Some(pretty.as_str()));
+
+    let line = r#"{"framework": "vllm",   "candidate_id": "a", "status": "ok"}"#;
+    let rows = import_file(format!("\u{feff}{line}\n\n{line}\r\n").as_bytes(), &ImportOptions::default()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.original.as_deref()).collect::<Vec<_>>(), [Some(line); 2]);
+    assert!(!rows[0].row.is_imported());
+
+    let large = line.replace("ok", &"x".repeat(MAX_ORIGINAL_BYTES));
+    assert_eq!(import_file(large.as_bytes(), &options()).unwrap()[0].original, None);
+}
+
+#[test]
+fn every_wrong_line_of_result_rows_is_told() {
+    let good = r#"{"framework": "vllm", "candidate_id": "a"}"#;
+    let text = format!("{good}\nnonsense\n{good}\n{{\"framework\": \"vllm\"}}\n");
+    let errors = import_file(text.as_bytes(), &options()).unwrap_err();
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() == 2 && texts[0].starts_with("line 2: ") && texts[1].starts_with("line 4: "), "{texts:?}");
+    assert!(texts[1].contains("candidate_id"), "{texts:?}");
+}
+
+#[test]
+fn a_tool_of_one_framework_says_which_it_is() {
+    let text = vllm_detailed().to_string();
+    let rows = import_file(text.as_bytes(), &ImportOptions::default()).unwrap();
+    assert_eq!((rows[0].row.framework.as_str(), rows[0].row.candidate_id.as_str()), ("vllm", "vllm-imported"));
+    let request = aiperf_request(1, 1.0, 2.0, 3).to_string();
+    let errors = import_file(request.as_bytes(), &ImportOptions::default()).unwrap_err();
+    assert!(errors[0].to_string().contains("say which one was measured"), "{errors:?}");
 }
 
 #[test]
