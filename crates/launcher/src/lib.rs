@@ -18,6 +18,7 @@ mod frameworks;
 mod gpus;
 
 mod inject;
+mod options;
 mod resolve;
 
 mod engine;
@@ -44,6 +45,7 @@ pub use host::Host;
 pub use inject::{DEPLOY_HOST, ENGINE_HOST, InjectedCommand, deploy_port, inject};
 pub use local::{LocalHost, LocalHostOptions};
 pub use log::{EngineLog, LOG_FILE, LogChunk, LogLength, LogLimits};
+pub use options::place_file;
 pub use piped::PipedProcess;
 pub use ports::{PortOwner, PortState};
 pub use processes::{LAUNCH_VARIABLE, ProcessIdentity, ProcessInfo, RunningLaunch};
