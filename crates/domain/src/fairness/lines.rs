@@ -213,7 +213,7 @@ fn output_lengths(rows: &[&ResultRow]) -> Found {
     }
     let unchecked = rows.iter().filter(|row| prompt_set(row).is_none_or(|set| set.checked_answers == 0)).count();
     if unchecked > 0 {
-        let text = format!("of {unchecked} of {} rows no answer's length was fixed and counted", rows.len());
+        let text = format!("for {unchecked} of {} rows no answer's length was fixed and counted", rows.len());
         return (Finding::Unknown, text);
     }
     let checked: u64 = rows.iter().filter_map(|row| prompt_set(row)).map(|set| set.checked_answers).sum();
@@ -288,7 +288,8 @@ fn cold_cache(rows: &[&ResultRow]) -> Found {
     let mut own_servers = 0;
     let mut largest: f64 = 0.0;
     for row in rows {
-        let fresh = prompt_set(row).is_some_and(|set| set.fresh) || row.workload.kind.as_deref() == Some("random");
+        // Other tools give random prompts a common beginning: only our own word on it counts.
+        let fresh = prompt_set(row).is_some_and(|set| set.fresh);
         let own_server = conditions(row).and_then(|known| known.own_server);
         let share = row.cache.prefix_cache_hit_rate;
         own_servers += usize::from(own_server == Some(true));
@@ -315,7 +316,7 @@ fn cold_cache(rows: &[&ResultRow]) -> Found {
         }
     }
     if unknown > 0 {
-        let text = format!("of {unknown} of {} rows it is not known what the cache held", rows.len());
+        let text = format!("what the cache held is not known for {unknown} of {} rows", rows.len());
         return (Finding::Unknown, text);
     }
     let servers = match own_servers == rows.len() {

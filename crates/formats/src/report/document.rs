@@ -77,6 +77,7 @@ pub(super) fn document(report: &Report) -> Vec<Block> {
     winning_commands(report, &mut blocks);
     other_modes(report, &mut blocks);
     not_selected(report, &mut blocks);
+    fairness(report, &mut blocks);
     caveats(report, &mut blocks);
     profiler(report, &mut blocks);
     artifacts(report, &mut blocks);
@@ -92,6 +93,9 @@ fn banners(report: &Report, blocks: &mut Vec<Block>) {
     if report.flow_check {
         let text = "this run shows that everything works; it has no winner.".to_owned();
         blocks.push(Block::Banner { label: "flow check", text });
+    }
+    if let Some(text) = report.unfair_text() {
+        blocks.push(Block::Banner { label: "unfair comparison", text });
     }
     let leading = |state| report.comparisons.iter().any(|c| c.answer.state == state);
     if leading(AnswerState::Leading) {
@@ -273,6 +277,18 @@ fn not_selected(report: &Report, blocks: &mut Vec<Block>) {
                 missed the SLA.";
     blocks.push(Block::Paragraph(text.to_owned()));
     blocks.push(Block::Table(tables::not_selected(report)));
+}
+
+fn fairness(report: &Report, blocks: &mut Vec<Block>) {
+    // Reports from before the proof was computed have none.
+    if report.fairness.is_empty() {
+        return;
+    }
+    blocks.push(heading("Fairness"));
+    let text = "Computed from what every measured row says of its conditions. Unknown means that a fact is missing, not \
+                that it holds.";
+    blocks.push(Block::Paragraph(text.to_owned()));
+    blocks.push(Block::Table(tables::fairness(report)));
 }
 
 fn caveats(report: &Report, blocks: &mut Vec<Block>) {

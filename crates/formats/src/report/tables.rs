@@ -151,6 +151,15 @@ pub(super) fn not_selected(report: &Report) -> Table {
     table
 }
 
+/// The proof of fairness, line by line.
+pub(super) fn fairness(report: &Report) -> Table {
+    let columns = ["Condition", "Finding", "Evidence"].map(|title| Column { title, numeric: false }).into();
+    let row = |line: &podium_domain::fairness::Line| {
+        [line.check.name(), line.finding.word(), &line.evidence].map(|text| Cell::Text(text.to_owned())).into()
+    };
+    Table { columns, rows: report.fairness.iter().map(row).collect(), cut: 0 }
+}
+
 /// What to profile: two runs per scenario.
 pub(super) fn handoffs(report: &Report, length: fn(Lengths) -> String) -> Table {
     let titles = ["Scenario", "SGLang candidate", "Profile", "Input tokens", "Output tokens"];

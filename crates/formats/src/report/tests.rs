@@ -37,6 +37,29 @@ fn the_short_answer_is_stable() {
 }
 
 #[test]
+fn every_form_tells_the_proof_of_fairness() {
+    let mut rows = report().rows;
+    rows[0].hardware.gpu_count = Some(8);
+    let report = Report::build(ReportInput { rows, ..ReportInput::default() });
+    assert!(report.unfair_text().is_some());
+    for text in [markdown(&report), html(&report, NONE)] {
+        for line in &report.fairness {
+            assert!(text.contains(line.check.name()), "{}", line.check.name());
+        }
+        assert!(text.contains("unfair comparison"));
+    }
+    let lines = serde_json::to_value(&report).unwrap()["fairness"].as_array().unwrap().len();
+    assert_eq!(lines, podium_domain::fairness::Check::ALL.len(), "and the JSON has every line");
+    let old = Report { fairness: Vec::new(), ..report };
+    assert!(!markdown(&old).contains("## Fairness"), "a report from before it was computed");
+}
+
+#[test]
+fn the_json_is_stable() {
+    insta::assert_json_snapshot!(report());
+}
+
+#[test]
 fn the_json_form_reads_back() {
     let report = report();
     assert_eq!(serde_json::from_str::<Report>(&json(&report)).unwrap(), report);
