@@ -60,16 +60,28 @@ pub(crate) fn resolve(
     {
         return with(&program, install.env.clone(), install.version.clone());
     }
+    let Some(program) = environment.find_program(first) else {
+        return Err(not_found(format!("`{first}` was not found on PATH of this machine")).hint(hint(framework)));
+    };
     // An interpreter alone proves nothing: `python -m` of a framework that no interpreter here has would start and
-    // fail a moment later.
-    let lacks_module = is_python(first) && install.is_none();
-    match environment.find_program(first).filter(|_| !lacks_module) {
-        Some(program) => with(&program, Vec::new(), None),
-        None => {
-            let looked_for = if lacks_module { format!("{first} with {}", framework.name()) } else { first.clone() };
-            Err(not_found(format!("`{looked_for}` was not found on PATH of this machine")).hint(hint(framework)))
-        }
+    // fail a moment later. A script of the user's own is another matter: it may find the framework by itself.
+    if install.is_none()
+        && is_python(first)
+        && let Some(module) = module_of(rest)
+    {
+        let reason = format!(
+            "{} was not found on this machine, so `{first} -m {module}` would have no such module to run",
+            framework.name()
+        );
+        return Err(not_found(reason).hint(hint(framework)));
     }
+    with(&program, Vec::new(), None)
+}
+
+/// The module that an interpreter with these words runs; `None` where it runs a script.
+fn module_of(words: &[String]) -> Option<&str> {
+    let at = words.iter().position(|word| !word.starts_with('-') || word == "-m")?;
+    (words[at] == "-m").then(|| words.get(at + 1).map(String::as_str))?
 }
 
 /// The program of an install for the first word of a command: its own, or a neighbour in the same folder (the Python
@@ -172,7 +184,11 @@ mod tests {
 
     #[test]
     fn a_missing_command_says_where_it_was_looked_for_and_what_to_do() {
-        let environment = Environment::of_this_process();
+        let folder = tempfile::tempdir().unwrap();
+        let python = folder.path().join("python3");
+        std::fs::write(&python, "").unwrap();
+        std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let environment = Environment::from_pairs([("PATH", folder.path().to_str().unwrap())]);
         let error = |framework, text: &str| {
             resolve(framework, &words(text), &facts(vec![]), &environment, Path::new("/opt/podium")).unwrap_err()
         };
@@ -181,7 +197,13 @@ mod tests {
         assert!(missing.hint.unwrap().contains("PODIUM_VLLM"));
         assert!(missing.class.is_environment_gap());
         let module = error(Framework::Sglang, "python3 -m sglang.launch_server");
-        assert_eq!(module.to_string(), "`python3 with SGLang` was not found on PATH of this machine");
+        assert_eq!(
+            module.to_string(),
+            "SGLang was not found on this machine, so `python3 -m sglang.launch_server` would have no such module to run"
+        );
+        let script = words("python3 -u wrapper.py --model m");
+        let script = resolve(Framework::Vllm, &script, &facts(vec![]), &environment, Path::new("/opt/podium"));
+        assert_eq!(script.unwrap().argv[0], python.display().to_string(), "a wrapper is the user's own affair");
         assert_eq!(error(Framework::Vllm, "/no/such/engine").class, FailureClass::CommandNotFound);
     }
 }
