@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::body::{SentPrompt, body};
-use crate::drawn::{RandomPrompts, drawn_workload};
+use crate::dataset::{CanonicalRequest, DatasetRows, Prompt, ReadOptions, read_dataset};
+use crate::drawn::{RandomPrompts, drawn_workload, is_chat};
 use crate::error::Error;
-use crate::file::{CanonicalRequest, Prompt, read_rows};
 use crate::random::text;
 use crate::rng::Rng;
 use crate::spec::{DatasetSpec, WorkloadSpec};
 use crate::tokenizer::PromptTokenizer;
+use crate::trace::trace_workload;
 
 /// One request, serialised.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,12 +84,22 @@ pub fn build(spec: &WorkloadSpec) -> Result<Workload, Error> {
             };
             drawn_workload(spec, &prompts, tokenizer.as_ref())
         }
-        DatasetSpec::File { path } => file_workload(spec, read_rows(path)?),
-        DatasetSpec::Rows { rows } => file_workload(spec, rows.clone()),
+        DatasetSpec::File { path } => {
+            let options = ReadOptions { tokenizer: tokenizer.as_ref(), output_len: None };
+            match read_dataset(path, &options)?.rows {
+                DatasetRows::Requests(rows) => file_workload(spec, &rows, tokenizer.as_ref()),
+                DatasetRows::Trace(rows) => trace_workload(spec, &rows, tokenizer.as_ref()),
+            }
+        }
+        DatasetSpec::Rows { rows } => file_workload(spec, rows, tokenizer.as_ref()),
     }
 }
 
-fn file_workload(spec: &WorkloadSpec, rows: Vec<CanonicalRequest>) -> Result<Workload, Error> {
+fn file_workload(
+    spec: &WorkloadSpec,
+    rows: &[CanonicalRequest],
+    tokenizer: Option<&PromptTokenizer>,
+) -> Result<Workload, Error> {
     if rows.is_empty() {
         return Err(Error::NoRows);
     }
@@ -107,10 +118,15 @@ fn file_workload(spec: &WorkloadSpec, rows: Vec<CanonicalRequest>) -> Result<Wor
                     other => other,
                 },
             )?;
+        // A chat template adds tokens that are not known here.
+        let input_len = match (&request.prompt, tokenizer) {
+            (Prompt::Text(text), Some(tokenizer)) if !is_chat(spec) => Some(tokenizer.count(text)?),
+            _ => None,
+        };
         let prepared = PreparedRequest {
             body: body.bytes,
-            input_len: None,
-            exact_input: false,
+            input_len,
+            exact_input: input_len.is_some(),
             output_len: request.output_len,
             exact_output: body.exact_output,
             session: None,
@@ -287,7 +303,7 @@ mod tests {
     #[test]
     fn chat_rows_on_completions_are_refused_by_row() {
         let rows =
-            crate::file::parse_rows(r#"{"prompt": [{"role": "user", "content": "hi"}], "output_len": 1}"#).unwrap();
+            crate::dataset::parse_rows(r#"{"prompt": [{"role": "user", "content": "hi"}], "output_len": 1}"#).unwrap();
         let spec = WorkloadSpec::new(DatasetSpec::Rows { rows }, Endpoint::Completions, "m", 1);
         assert!(matches!(build(&spec), Err(Error::ChatOnCompletions { row: 1 })));
     }

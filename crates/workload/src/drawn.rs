@@ -18,6 +18,7 @@ use crate::spec::{PromptForm, Protocol, WorkloadSpec};
 use crate::tokenizer::PromptTokenizer;
 
 /// What random prompts are like, beside the workload's shape.
+#[derive(Default)]
 pub(crate) struct RandomPrompts {
     pub input_len: u32,
     pub output_len: u32,
@@ -27,7 +28,7 @@ pub(crate) struct RandomPrompts {
 }
 
 /// Whether prompts go to the chat endpoint.
-fn is_chat(spec: &WorkloadSpec) -> bool {
+pub(crate) fn is_chat(spec: &WorkloadSpec) -> bool {
     spec.protocol == Protocol::OpenAi && spec.endpoint == Endpoint::ChatCompletions
 }
 

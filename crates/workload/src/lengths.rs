@@ -137,7 +137,7 @@ mod tests {
         let spread = LengthSpread::Empirical { path: file.path().display().to_string() };
         let lengths = drawn(&spread, 1);
         assert!(lengths.contains(&10) && lengths.contains(&30) && lengths.iter().all(|l| [10, 30].contains(l)));
-        write!(file, "many\n").unwrap();
+        writeln!(file, "many").unwrap();
         assert!(matches!(read_lengths(file.path()), Err(Error::BadLength { line: 4, .. })));
     }
 

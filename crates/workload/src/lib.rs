@@ -8,24 +8,29 @@
 mod arrivals;
 mod body;
 mod build;
+mod dataset;
 mod draft;
 mod drawn;
 mod error;
-mod file;
 mod lengths;
 mod random;
 mod rng;
 mod schedule;
 mod spec;
 mod tokenizer;
+mod trace;
 
 pub use arrivals::{Arrivals, parse_trace, read_trace};
 pub use build::{PreparedRequest, SessionStep, Workload, build};
+pub use dataset::{
+    BLOCK_TOKENS, CanonicalRequest, DatasetFile, DatasetKind, DatasetRows, LengthFigures, Measured, Prompt,
+    ReadOptions, RowLengths, SkippedRow, TraceRow, parse_dataset, parse_rows, read_dataset,
+};
 pub use error::Error;
-pub use file::{CanonicalRequest, Prompt, parse_rows, read_rows};
 pub use lengths::read_lengths;
 pub use random::{TextCalibration, token_id_range};
 pub use rng::Rng;
 pub use schedule::Schedule;
 pub use spec::{DatasetSpec, PromptForm, Protocol, WorkloadSpec, measurement_key};
 pub use tokenizer::{PromptTokenizer, find_tokenizer};
+pub use trace::trace_requests;

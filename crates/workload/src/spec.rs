@@ -8,7 +8,7 @@ use podium_domain::plan::Endpoint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::file::CanonicalRequest;
+use crate::dataset::CanonicalRequest;
 use crate::random::TextCalibration;
 
 /// Everything that determines the requests of one measurement.
@@ -114,9 +114,9 @@ pub enum DatasetSpec {
         #[serde(default)]
         text_calibration: TextCalibration,
     },
-    /// A canonical request file on the machine that sends the requests.
+    /// A request file on the machine that sends the requests; see [`crate::read_dataset`] for its forms.
     File {
-        /// One JSON object a line.
+        /// The file.
         path: PathBuf,
     },
     /// The rows of a canonical request file, for a machine that does not have it.

@@ -1,7 +1,5 @@
 //! The canonical request file: one JSON object a line.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,12 +29,6 @@ pub enum Prompt {
     Text(String),
     /// Chat messages in the form of `/v1/chat/completions`.
     Chat(Vec<Map<String, Value>>),
-}
-
-/// Reads the rows of a canonical request file.
-pub fn read_rows(path: &Path) -> Result<Vec<CanonicalRequest>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::ReadFile { path: path.to_owned(), source })?;
-    parse_rows(&text)
 }
 
 /// Reads the rows of a canonical request file from its text. Empty lines are skipped.
