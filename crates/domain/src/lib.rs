@@ -30,7 +30,13 @@ pub mod validity;
 
 pub mod status;
 
+pub mod telemetry;
+
+pub mod bootstrap;
+pub mod confidence;
+pub mod isotonic;
 pub mod qps_search;
+pub mod search_curve;
 
 pub mod row;
 

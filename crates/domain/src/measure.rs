@@ -41,6 +41,9 @@ pub struct FailureCount {
 pub struct ClientHealth {
     /// CPU seconds used by the load process while it measured, divided by the duration: 1.0 is one full core.
     pub cpu_share: Option<f64>,
+    /// Median of how late the load process's own timer woke up, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loop_delay_p50_ms: Option<f64>,
     /// 99th percentile of how late the load process's own timer woke up, ms.
     pub loop_delay_p99_ms: Option<f64>,
     /// Largest such delay, ms.

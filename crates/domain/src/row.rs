@@ -3,6 +3,7 @@
 //! Reading is loose, since rows are written by many tools: numbers and booleans may be strings, sections may be absent
 //! or `null`, and unknown keys are kept at every level and written back. What was not measured is absent, never 0.
 
+mod blocks;
 mod build;
 mod imported;
 mod loose;

@@ -39,7 +39,8 @@ pub fn calibrate_text(job: &LoadJob, stop: &StopHandle) -> Result<Option<TextCal
             ..job.workload.clone()
         };
         let load = LoadPoint::Concurrency { concurrency: 1 };
-        let probe = LoadJob { workload, load, samples_path: None, duration_limit_s: None, ..job.clone() };
+        let probe =
+            LoadJob { workload, load, samples_path: None, telemetry: None, duration_limit_s: None, ..job.clone() };
         let outcome = run(&probe, stop, |_| ())?;
         observed.extend(outcome.samples.iter().filter_map(|sample| Some((words, sample.input_tokens?))));
     }

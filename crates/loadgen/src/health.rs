@@ -18,7 +18,8 @@ pub(crate) fn thread_cpu_time() -> Duration {
     Duration::new(u64::try_from(spent.tv_sec).unwrap_or(0), u32::try_from(spent.tv_nsec).unwrap_or(0))
 }
 
-/// How late the event loop woke for each of its samples.
+/// How late the event loop woke for each of its samples. What became readable waits as long to be read as its sampler
+/// waits to run, as long as both are tasks in the same line.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoopDelays {
     delays_ms: Rc<RefCell<Vec<f64>>>,
@@ -46,10 +47,22 @@ impl LoopDelays {
         self.delays_ms.borrow_mut().push(delay.as_secs_f64() * 1e3);
     }
 
-    /// The 99th percentile and the largest delay, ms.
-    pub fn p99_and_max_ms(&self) -> (Option<f64>, Option<f64>) {
+    /// How late it was, taken together.
+    pub fn summary_ms(&self) -> DelaySummary {
         let mut delays = self.delays_ms.borrow().clone();
         delays.sort_by(f64::total_cmp);
-        (percentile(&delays, 99.0), delays.last().copied())
+        DelaySummary {
+            p50_ms: percentile(&delays, 50.0),
+            p99_ms: percentile(&delays, 99.0),
+            max_ms: delays.last().copied(),
+        }
     }
+}
+
+/// How late the event loop woke; `None` where it was not looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct DelaySummary {
+    pub p50_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+    pub max_ms: Option<f64>,
 }

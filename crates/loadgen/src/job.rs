@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::margin::Margin;
+use crate::telemetry::TelemetrySpec;
 
 /// The version of [`LoadJob`] and of the messages that answer it.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -20,9 +21,16 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub struct LoadJob {
     /// [`PROTOCOL_VERSION`] of the writer.
     pub version: u32,
-    /// Where the server listens, for example `http://127.0.0.1:8000`. A path in front of `/v1` is kept, a trailing
-    /// `/v1` is not needed.
+    /// Where the server listens, for example `http://127.0.0.1:8000`, `https://engine.example` or
+    /// `unix:/run/engine.sock`. A path in front of `/v1` is kept, a trailing `/v1` is not needed.
     pub base_url: String,
+    /// The certificate authorities, in PEM form, that an `https` server is trusted by; the system's where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Whether HTTP/2 is spoken: agreed on in the handshake with `https`, else by prior knowledge. Each request in
+    /// flight has a connection of its own all the same, so that none waits for another's frames.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub http2: bool,
     /// The name of the environment variable that holds the API key, where the server wants one. Never the key itself.
     #[serde(default)]
     pub api_key_env: Option<String>,
@@ -57,6 +65,9 @@ pub struct LoadJob {
     /// Where to write the per-request samples.
     #[serde(default)]
     pub samples_path: Option<PathBuf>,
+    /// What to read from the engine and its GPUs meanwhile; nothing where absent.
+    #[serde(default)]
+    pub telemetry: Option<TelemetrySpec>,
 }
 
 impl LoadJob {
@@ -65,6 +76,8 @@ impl LoadJob {
         LoadJob {
             version: PROTOCOL_VERSION,
             base_url: base_url.into(),
+            ca_file: None,
+            http2: false,
             api_key_env: None,
             headers: BTreeMap::new(),
             workload,
@@ -77,6 +90,7 @@ impl LoadJob {
             idle_timeout_s: None,
             sla: Sla::default(),
             samples_path: None,
+            telemetry: None,
         }
     }
 
@@ -93,6 +107,7 @@ impl LoadJob {
             ("request_timeout_s", Some(self.request_timeout_s)),
             ("idle_timeout_s", self.idle_timeout_s),
             ("duration_limit_s", self.duration_limit_s),
+            ("telemetry.every_s", self.telemetry.as_ref().map(|telemetry| telemetry.every_s)),
         ];
         for (field, seconds) in limits {
             if seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= LONGEST_LIMIT_S)) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use podium_domain::measure::{SeriesPoint, Summary};
+use podium_domain::telemetry::TelemetrySummary;
 use podium_domain::validity::Reason;
 use serde::{Deserialize, Serialize};
 
@@ -77,4 +78,7 @@ pub struct LoadReport {
     pub prompt_set_hash: String,
     /// Where the samples were written, where the job asked for it.
     pub samples_path: Option<PathBuf>,
+    /// What the engine and its GPUs said meanwhile, where the job asked for it.
+    #[serde(default)]
+    pub telemetry: Option<TelemetrySummary>,
 }

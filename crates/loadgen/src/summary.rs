@@ -10,8 +10,9 @@ use podium_domain::stats::Distribution;
 use podium_domain::validity::{Reason, Validity};
 use podium_workload::Schedule;
 
+use crate::health::DelaySummary;
 use crate::sample::{FailureClass, RequestSample};
-use crate::verdict::{Asked, Evidence, judge};
+use crate::verdict::{Asked, EngineView, Evidence, judge};
 
 /// A steady window with fewer ended requests than this says nothing.
 const MIN_STEADY_ENDS: usize = 10;
@@ -30,8 +31,10 @@ pub(crate) struct Measured<'a> {
     pub cpu: Duration,
     /// When the last task had ended.
     pub ended_ns: u64,
-    /// 99th percentile and largest delay of the event loop.
-    pub loop_delays_ms: (Option<f64>, Option<f64>),
+    /// How late the event loop was.
+    pub loop_delays_ms: DelaySummary,
+    /// What the engine said, where it was asked.
+    pub engine: Option<EngineView<'a>>,
     pub stopped_early: bool,
 }
 
@@ -52,8 +55,9 @@ pub(crate) fn summarise(measured: &Measured<'_>) -> (Summary, Vec<Reason>) {
     let unsent = |s: &&RequestSample| s.sent_at_ns.is_none() && s.failure == Some(FailureClass::Cancelled);
     let client = ClientHealth {
         cpu_share: (measured.ended_ns > 0).then(|| measured.cpu.as_secs_f64() * NS_PER_S / measured.ended_ns as f64),
-        loop_delay_p99_ms: measured.loop_delays_ms.0,
-        loop_delay_max_ms: measured.loop_delays_ms.1,
+        loop_delay_p50_ms: measured.loop_delays_ms.p50_ms,
+        loop_delay_p99_ms: measured.loop_delays_ms.p99_ms,
+        loop_delay_max_ms: measured.loop_delays_ms.max_ms,
         coalesced_event_share: coalesced_share(samples),
     };
     let mut summary = Summary {
@@ -96,6 +100,7 @@ pub(crate) fn summarise(measured: &Measured<'_>) -> (Summary, Vec<Reason>) {
         schedule: measured.schedule,
         load: measured.load,
         stopped_early: measured.stopped_early,
+        engine: measured.engine,
     });
     summary.client_limited = verdict.client_limited;
     summary.validity = verdict.validity;

@@ -11,24 +11,17 @@ use podium_workload::{PreparedRequest, Schedule};
 
 use crate::sample::RequestSample;
 
-/// A load thread this busy (share of one core) queues what it reads.
-const SATURATED_CPU_SHARE: f64 = 0.9;
+mod client;
+mod engine;
+
+pub(crate) use engine::EngineView;
+
 /// Share of events read together from which on gaps between tokens mean little.
 const COALESCED_SHARE: f64 = 0.5;
-/// Lateness of the event loop from which on tokens read together are its own doing, ms.
-const LATE_LOOP_MS: f64 = 5.0;
-/// Time per token from which on tokens came one by one, ms.
-const MIN_SPACING_MS: f64 = 1.0;
-/// An answer whose tokens all came within this share of its latency came at once.
-const AT_ONCE_SHARE: f64 = 0.05;
-/// Answers with fewer content events say nothing about the gaps between them.
-const MIN_EVENTS_FOR_GAPS: u32 = 4;
 /// Sendings from which on an achieved rate can be told.
 const MIN_SENDS_FOR_RATE: usize = 10;
 /// An achieved rate below this share of the asked one misses it.
 const RATE_REACHED_SHARE: f64 = 0.95;
-/// Cached share of fresh prompts from which on the cache is doubted, and from which on it decides.
-const CACHED_SHARE: (f64, f64) = (0.10, 0.50);
 /// Share by which mean lengths may differ from what was asked before they are doubted, and before they decide.
 const LENGTH_SHARE: (f64, f64) = (0.01, 0.10);
 /// Samples from which on a p99 rests on more than ten values.
@@ -53,6 +46,8 @@ pub(crate) struct Evidence<'a> {
     pub schedule: &'a Schedule,
     pub load: &'a LoadPoint,
     pub stopped_early: bool,
+    /// What the engine said, where it was asked.
+    pub engine: Option<EngineView<'a>>,
 }
 
 /// The verdict.
@@ -102,107 +97,27 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Verdict {
     if evidence.summary.completed == 0 {
         findings.invalid("nothing_completed", "no request was answered to its end".to_owned());
     } else {
-        client(evidence, &mut findings);
-        read_in_batches(evidence, &mut findings);
-        events_at_once(evidence, &mut findings);
+        client::judge(evidence, &mut findings);
         delivered_load(evidence, &mut findings);
         token_counts(evidence, &mut findings);
         lengths(evidence, &mut findings);
-        cache(evidence, &mut findings);
+        engine::judge(evidence, &mut findings);
     }
     if findings.client_limited {
         // Weaker words for the same thing.
-        findings.doubtful.retain(|reason| !["event_loop_delay", "schedule_lag"].contains(&reason.code.as_str()));
+        findings.doubtful.retain(|reason| {
+            !["event_loop_delay", "schedule_lag", "engine_ttft", "slow_accept"].contains(&reason.code.as_str())
+        });
+    }
+    if findings.invalid.iter().any(|reason| reason.code == "rate_not_reached") {
+        // Where connections come so late that the rate is lost, that is the finding.
+        findings.doubtful.retain(|reason| reason.code != "slow_accept");
     }
     notes(evidence, &mut findings);
     Verdict {
         validity: Validity::from_reasons(findings.invalid, findings.doubtful),
         client_limited: findings.client_limited,
         notes: findings.notes,
-    }
-}
-
-/// The client's own CPU and event loop.
-fn client(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let health = &evidence.summary.client;
-    if let Some(share) = health.cpu_share.filter(|share| *share >= SATURATED_CPU_SHARE) {
-        let text =
-            format!("the load process used {:.0} % of its core, so that answers waited to be read", share * 100.0);
-        findings.client_limited(text);
-    }
-    let (Some(p99_ms), Some(latency_ms)) = (health.loop_delay_p99_ms, shortest_latency_ms(evidence.summary)) else {
-        return;
-    };
-    let text = || {
-        format!(
-            "the load process woke up to {p99_ms:.1} ms late (99th percentile), against {latency_ms:.1} ms measured"
-        )
-    };
-    if p99_ms > 20.0 && p99_ms > 0.5 * latency_ms {
-        findings.client_limited(text());
-    } else if p99_ms > 10.0 && p99_ms > 0.2 * latency_ms {
-        findings.doubtful("event_loop_delay", text());
-    }
-}
-
-/// Tokens that came one by one and were read in batches, by a client that was late by about the time between them.
-fn read_in_batches(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let summary = evidence.summary;
-    let (Some(coalesced), Some(late_ms), Some(tpot)) =
-        (summary.client.coalesced_event_share, summary.client.loop_delay_p99_ms, summary.tpot_ms.as_ref())
-    else {
-        return;
-    };
-    // A server or a proxy that sends several tokens at once is no fault of a client that was awake, and answers whose
-    // tokens all came at once are judged below.
-    let late = late_ms > LATE_LOOP_MS && late_ms > 0.5 * tpot.p50;
-    if late && coalesced >= COALESCED_SHARE && tpot.p50 >= MIN_SPACING_MS && !findings.client_limited {
-        findings.client_limited(format!(
-            "{:.0} % of events were read together with others while the load process woke up to {late_ms:.1} ms late \
-             (99th percentile), against {:.1} ms between tokens",
-            coalesced * 100.0,
-            tpot.p50
-        ));
-    }
-}
-
-/// The latency that a late client would falsify first.
-fn shortest_latency_ms(summary: &Summary) -> Option<f64> {
-    summary.ttft_ms.as_ref().or(summary.e2e_ms.as_ref()).map(|latency| latency.p50)
-}
-
-/// Answers whose tokens were all read at once: nothing can be said about the time between tokens. Either the client did
-/// not run while the server wrote, or something in between holds answers back.
-fn events_at_once(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let share_of_answer = |sample: &RequestSample| -> Option<f64> {
-        let e2e_ns = sample.e2e_ns().filter(|e2e| *e2e > 0)?;
-        let generation_ns = sample.last_token_at_ns?.saturating_sub(sample.first_token_at_ns?);
-        (sample.content_events() >= MIN_EVENTS_FOR_GAPS).then(|| generation_ns as f64 / e2e_ns as f64)
-    };
-    let shares: Vec<f64> = evidence.samples.iter().filter(|s| s.is_complete()).filter_map(share_of_answer).collect();
-    let at_once = shares.iter().filter(|share| **share < AT_ONCE_SHARE).count();
-    if shares.is_empty() || 2 * at_once < shares.len() {
-        return;
-    }
-    let summary = evidence.summary;
-    let coalesced = summary.client.coalesced_event_share.unwrap_or(0.0);
-    let gap_ms = summary.chunk_gap_ms.as_ref().map_or(0.0, |gap| gap.p50);
-    // Hundreds of answers read back to back look coalesced too, without one read holding several events.
-    if coalesced < COALESCED_SHARE && gap_ms > 0.05 {
-        return;
-    }
-    let latency_ms = shortest_latency_ms(summary).unwrap_or(0.0);
-    let stall_ms = summary.client.loop_delay_max_ms.unwrap_or(0.0);
-    let seen =
-        format!("{at_once} of {} answers came at once, {:.0} % of events with others", shares.len(), coalesced * 100.0);
-    if findings.client_limited {
-        return;
-    }
-    if stall_ms > 10.0 && stall_ms > 0.2 * latency_ms {
-        findings.client_limited(format!("{seen}: the load process did not run for up to {stall_ms:.0} ms meanwhile"));
-    } else {
-        let text = format!("{seen}: the server or a proxy holds tokens back, so that time per token was not measured");
-        findings.doubtful("answers_at_once", text);
     }
 }
 
@@ -243,7 +158,7 @@ fn achieved_rate(evidence: &Evidence<'_>, rate_rps: f64, cap: Option<u32>, findi
 /// How late requests left that were neither waiting for a slot nor connecting.
 fn own_lag(evidence: &Evidence<'_>, findings: &mut Findings) {
     let own_ms = |sample: &RequestSample| {
-        let elsewhere_ns = sample.slot_wait_ns + sample.connect_ns;
+        let elsewhere_ns = sample.slot_wait_ns + sample.connect_ns + sample.tls_ns;
         Some(sample.schedule_lag_ns()?.saturating_sub(elsewhere_ns) as f64 / 1e6)
     };
     let mut lags: Vec<f64> = evidence.samples.iter().filter_map(own_ms).collect();
@@ -359,23 +274,9 @@ impl Lengths {
     }
 }
 
-/// Whether a prefix cache answered instead of the model.
-fn cache(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let summary = evidence.summary;
-    let (Some(cached), Some(input)) = (summary.cached_input_tokens, summary.input_tokens.filter(|i| *i > 0)) else {
-        return;
-    };
-    let share = cached as f64 / input as f64;
-    let text = format!("{:.0} % of the prompt tokens came from the server's prefix cache", share * 100.0);
-    if !evidence.asked.fresh_prompts {
-        if share > CACHED_SHARE.0 {
-            findings.note("cached_prefix", text);
-        }
-    } else if share > CACHED_SHARE.1 {
-        findings.invalid("cached_prefix", text + ", though every prompt is new");
-    } else if share > CACHED_SHARE.0 {
-        findings.doubtful("cached_prefix", text + ", though every prompt is new");
-    }
+/// The latency that a late client would falsify first.
+fn shortest_latency_ms(summary: &Summary) -> Option<f64> {
+    summary.ttft_ms.as_ref().or(summary.e2e_ms.as_ref()).map(|latency| latency.p50)
 }
 
 fn notes(evidence: &Evidence<'_>, findings: &mut Findings) {

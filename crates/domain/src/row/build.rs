@@ -8,6 +8,7 @@ use crate::fairness::Conditions;
 use crate::measure::Summary;
 use crate::plan::{Plan, Scenario};
 use crate::stats::Distribution;
+use crate::telemetry::TelemetrySummary;
 
 /// What all rows of one candidate share.
 #[derive(Debug, Clone)]
@@ -54,6 +55,8 @@ pub struct Taken<'a> {
     pub benchmark_command: Option<String>,
     /// How many measurements of this load stand behind the figures.
     pub measured_times: u32,
+    /// What the engine and its GPUs said meanwhile.
+    pub telemetry: Option<&'a TelemetrySummary>,
 }
 
 impl RowContext<'_> {
@@ -80,10 +83,15 @@ impl RowContext<'_> {
         workload.max_concurrency = taken.load_point.max_concurrency().map(u64::from);
         row.sla.passed = Some(self.plan.sla.holds(summary, open_loop));
         row.metrics = metrics(summary);
-        row.cache.prefix_cache_hit_rate = match (summary.cached_input_tokens, summary.input_tokens) {
+        if let Some(telemetry) = taken.telemetry {
+            blocks::measured(telemetry, &mut row);
+        }
+        // What the answers themselves say is of these requests and no others.
+        let by_answers = match (summary.cached_input_tokens, summary.input_tokens) {
             (Some(cached), Some(input)) if input > 0 => Some(cached as f64 / input as f64),
             _ => None,
         };
+        row.cache.prefix_cache_hit_rate = by_answers.or(row.cache.prefix_cache_hit_rate);
         row.benchmark_command = taken.benchmark_command.clone();
         if let Some(podium) = &mut row.podium {
             podium.validity = Some(summary.validity.clone());
@@ -122,6 +130,7 @@ impl RowContext<'_> {
 
     fn blank(&self, scenario: &Scenario, mode: LoadMode, status: RowStatus, reason: Option<String>) -> ResultRow {
         let plan = self.plan;
+        let configured = blocks::configured(self.candidate);
         let mut hardware = self.hardware.clone();
         hardware.gpu_model = hardware.gpu_model.or_else(|| plan.hardware.gpu_model.clone());
         hardware.gpu_count = hardware.gpu_count.or(Some(plan.hardware.gpu_count.into()));
@@ -152,10 +161,10 @@ impl RowContext<'_> {
                 ..RowSla::default()
             },
             metrics: RowMetrics::default(),
-            spec_decode: RowSpecDecode::default(),
+            spec_decode: configured.spec_decode,
             phase_metrics: RowPhases::default(),
-            cache: RowCache::default(),
-            memory: RowMemory::default(),
+            cache: configured.cache,
+            memory: configured.memory,
             normalization: RowNormalization::default(),
             server_command: Some(self.server_command.clone()),
             benchmark_command: None,

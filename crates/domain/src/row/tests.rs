@@ -6,6 +6,7 @@ use crate::measure::{ClientHealth, Summary};
 use crate::plan::*;
 use crate::sla::Sla;
 use crate::stats::Distribution;
+use crate::telemetry::{MeanOf, TelemetrySummary};
 use crate::validity::Reason;
 
 fn read(value: Value) -> ResultRow {
@@ -220,7 +221,38 @@ fn taken<'a>(plan: &'a Plan, summary: &'a Summary) -> Taken<'a> {
         measurement_id: Some("m".into()),
         benchmark_command: Some("podium load".into()),
         measured_times: 1,
+        telemetry: None,
     }
+}
+
+#[test]
+fn telemetry_and_flags_fill_the_optional_blocks() {
+    let (plan, mut candidate) = (plan(), candidate());
+    candidate.framework = Framework::Vllm;
+    candidate.flags = serde_json::from_value(json!({
+        "gpu_memory_utilization": 0.9,
+        "no_enable_prefix_caching": true,
+        "speculative_config": {"method": "ngram", "num_speculative_tokens": 3},
+    }))
+    .unwrap();
+    let summary = Summary { cached_input_tokens: None, ..summary(3.9, 400.0, 480.0) };
+    let telemetry = TelemetrySummary {
+        prompt_tokens: Some(100.0),
+        cached_tokens: Some(40.0),
+        kv_cache_tokens: Some(8192.0),
+        accept_length: Some(2.5),
+        queue: Some(MeanOf { mean_ms: 1.5, n: 80 }),
+        ..TelemetrySummary::default()
+    };
+    let taken = Taken { telemetry: Some(&telemetry), ..taken(&plan, &summary) };
+    let row = context(&plan, &candidate).measured(&taken);
+    assert_eq!((row.spec_decode.enabled, row.spec_decode.algorithm.as_deref()), (Some(true), Some("ngram")));
+    assert_eq!((row.spec_decode.num_draft_tokens, row.spec_decode.mean_accept_length), (Some(3), Some(2.5)));
+    assert_eq!(row.spec_decode.acceptance_rate, None, "not read, never 0");
+    assert_eq!((row.phase_metrics.queue_ms, row.phase_metrics.pre_scheduler_ms), (Some(1.5), None));
+    assert_eq!((row.cache.prefix_cache_enabled, row.cache.prefix_cache_hit_rate), (Some(false), Some(0.4)));
+    assert_eq!((row.cache.kv_cache_tokens, row.cache.kv_cache_utilization), (Some(8192.0), None));
+    assert_eq!((row.memory.gpu_memory_utilization, row.memory.kv_cache_dtype.as_deref()), (Some(0.9), None));
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn summary(samples: &[RequestSample], load: LoadPoint, sla: &Sla) -> Summary {
         failure_examples: &BTreeMap::new(),
         cpu: Duration::ZERO,
         ended_ns: 1_000 * MS,
-        loop_delays_ms: (None, None),
+        loop_delays_ms: DelaySummary::default(),
+        engine: None,
         stopped_early: false,
     };
     summarise(&measured).0

@@ -2,9 +2,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use podium_domain::sla::Sla;
+use podium_domain::telemetry::{MeanOf, TelemetrySummary};
 use podium_workload::Arrivals;
 
 use super::*;
+use crate::health::DelaySummary;
 use crate::summary::{Measured, summarise};
 
 const MS: u64 = 1_000_000;
@@ -16,7 +18,9 @@ struct Case {
     requests: Vec<PreparedRequest>,
     load: LoadPoint,
     cpu: Duration,
-    loop_delays_ms: (f64, f64),
+    /// Median, 99th percentile, largest.
+    loop_delays_ms: (f64, f64, f64),
+    telemetry: Option<TelemetrySummary>,
     fresh_prompts: bool,
     stopped_early: bool,
 }
@@ -38,7 +42,8 @@ impl Default for Case {
             ],
             load: LoadPoint::Rate { rate_rps: 10.0, max_concurrency: None },
             cpu: Duration::from_millis(40),
-            loop_delays_ms: (0.2, 3.0),
+            loop_delays_ms: (0.1, 0.2, 3.0),
+            telemetry: None,
             fresh_prompts: true,
             stopped_early: false,
         }
@@ -83,7 +88,12 @@ impl Case {
             failure_examples: &BTreeMap::new(),
             cpu: self.cpu,
             ended_ns: 4_000 * MS,
-            loop_delays_ms: (Some(self.loop_delays_ms.0), Some(self.loop_delays_ms.1)),
+            loop_delays_ms: DelaySummary {
+                p50_ms: Some(self.loop_delays_ms.0),
+                p99_ms: Some(self.loop_delays_ms.1),
+                max_ms: Some(self.loop_delays_ms.2),
+            },
+            engine: self.telemetry.as_ref().map(|telemetry| EngineView { telemetry, samples: &self.samples }),
             stopped_early: self.stopped_early,
         });
         let codes = summary.validity.reasons().iter().map(|reason| reason.code.clone()).collect();
@@ -106,7 +116,7 @@ fn a_clean_measurement_is_valid() {
 #[test]
 fn small_latencies_with_small_delays_are_valid() {
     // A tiny model beside the client on two cores: 3 ms to the first token, and a client that is sometimes 6 ms late.
-    let mut case = Case { loop_delays_ms: (6.0, 30.0), ..Case::default() };
+    let mut case = Case { loop_delays_ms: (0.1, 6.0, 30.0), ..Case::default() };
     case.samples = (0..N).map(|i| answer(i, u64::from(i) * 100, 3, 1)).collect();
     case.is("valid", &[], false);
 }
@@ -118,8 +128,8 @@ fn a_busy_client_is_to_blame() {
 
 #[test]
 fn a_late_event_loop_is_doubted_and_then_to_blame() {
-    Case { loop_delays_ms: (12.0, 15.0), ..Case::default() }.is("doubtful", &["event_loop_delay"], false);
-    Case { loop_delays_ms: (25.0, 30.0), ..Case::default() }.is("invalid", &["client_limited"], true);
+    Case { loop_delays_ms: (0.1, 12.0, 15.0), ..Case::default() }.is("doubtful", &["event_loop_delay"], false);
+    Case { loop_delays_ms: (0.1, 25.0, 30.0), ..Case::default() }.is("invalid", &["client_limited"], true);
 }
 
 /// What a starved client sees: it did not run while the server wrote, and then read everything at once.
@@ -131,13 +141,13 @@ fn starved() -> Case {
 
 #[test]
 fn a_starved_client_is_recognised() {
-    Case { loop_delays_ms: (5.0, 300.0), ..starved() }.is("invalid", &["client_limited"], true);
+    Case { loop_delays_ms: (0.1, 5.0, 300.0), ..starved() }.is("invalid", &["client_limited"], true);
 }
 
 #[test]
 fn a_starved_client_that_reads_event_by_event_is_recognised() {
     // As in a result of another tool: 3 µs between tokens, each read on its own, and TTFT equal to E2E.
-    let mut case = Case { loop_delays_ms: (5.0, 300.0), ..starved() };
+    let mut case = Case { loop_delays_ms: (0.1, 5.0, 300.0), ..starved() };
     for sample in &mut case.samples {
         sample.gaps = Default::default();
         (1..20).for_each(|_| sample.gaps.push(3_000));
@@ -160,8 +170,8 @@ fn tokens_read_in_batches_are_the_fault_of_a_late_client_alone() {
         case.requests.iter_mut().for_each(|request| request.output_len = 21);
         case
     };
-    case((8.0, 40.0)).is("invalid", &["client_limited"], true);
-    case((1.0, 3.0)).is("valid", &[], false);
+    case((0.1, 8.0, 40.0)).is("invalid", &["client_limited"], true);
+    case((0.1, 1.0, 3.0)).is("valid", &[], false);
 }
 
 #[test]
@@ -236,4 +246,72 @@ fn a_closed_loop_that_idles_is_doubted() {
     case.is("doubtful", &["concurrency_not_reached"], false);
     case.samples = (0..N).map(|i| answer(i, u64::from(i) * 116, 20, 5)).collect();
     case.is("valid", &[], false);
+}
+
+#[test]
+fn a_client_that_reads_late_half_of_the_time_is_to_blame() {
+    // Thousands of streams on a busy machine: tokens wait to be read, though no single wait is long.
+    Case { loop_delays_ms: (5.0, 9.0, 9.5), ..Case::default() }.is("invalid", &["client_limited"], true);
+    // The same lateness does not matter where the first token takes 400 ms.
+    let mut case = Case { loop_delays_ms: (5.0, 9.0, 9.5), ..Case::default() };
+    case.samples = (0..N).map(|i| answer(i, u64::from(i) * 100, 400, 5)).collect();
+    case.is("valid", &[], false);
+}
+
+/// An engine that says that it took this long to the first token of each request.
+fn engine_says(mean_ms: f64) -> Option<TelemetrySummary> {
+    Some(TelemetrySummary { engine_ttft: Some(MeanOf { mean_ms, n: N.into() }), ..TelemetrySummary::default() })
+}
+
+#[test]
+fn the_engines_own_clock_is_compared_over_the_same_requests() {
+    let with = |telemetry| {
+        let mut case = Case { telemetry, ..Case::default() };
+        case.samples = (0..N).map(|i| answer(i, u64::from(i) * 100, 60, 5)).collect();
+        case
+    };
+    with(engine_says(58.0)).is("valid", &[], false);
+    with(engine_says(48.0)).is("valid", &[], false);
+    with(engine_says(20.0)).is("doubtful", &["engine_ttft"], false);
+    with(engine_says(90.0)).is("doubtful", &["engine_ttft"], false);
+    // The engine answered others as well: its mean is of other requests.
+    let mut others = engine_says(20.0);
+    if let Some(ttft) = others.as_mut().and_then(|telemetry| telemetry.engine_ttft.as_mut()) {
+        ttft.n *= 2;
+    }
+    with(others).is("valid", &[], false);
+    // A client that is to blame explains the difference.
+    Case { cpu: Duration::from_millis(3_900), ..with(engine_says(20.0)) }.is("invalid", &["client_limited"], true);
+}
+
+#[test]
+fn a_slow_accept_is_told_by_the_connections_or_by_the_engine() {
+    let connecting = |connect_ms: u64, ttft_ms: u64| {
+        let mut case = Case::default();
+        for sample in case.samples.iter_mut().step_by(2) {
+            let sent_ms = u64::from(sample.index) * 100;
+            *sample = RequestSample { connect_ns: connect_ms * MS, ..answer(sample.index, sent_ms, ttft_ms, 5) };
+        }
+        case
+    };
+    // The kernel takes the connection late.
+    connecting(40, 20).is("doubtful", &["slow_accept"], false);
+    // It takes it at once, and the server looks at it 80 ms later.
+    connecting(1, 100).is("valid", &[], false);
+    Case { telemetry: engine_says(19.0), ..connecting(1, 100) }.is("doubtful", &["slow_accept"], false);
+}
+
+#[test]
+fn preemptions_and_cache_hits_are_taken_from_the_engine() {
+    let telemetry = |change: fn(&mut TelemetrySummary)| {
+        let mut telemetry = TelemetrySummary::default();
+        change(&mut telemetry);
+        Some(telemetry)
+    };
+    Case { telemetry: telemetry(|t| t.preemptions = Some(1)), ..Case::default() }.is("valid", &[], false);
+    let many = telemetry(|t| t.preemptions = Some(9));
+    Case { telemetry: many, ..Case::default() }.is("doubtful", &["preemptions"], false);
+    let hits = telemetry(|t| (t.prompt_tokens, t.cached_tokens) = (Some(100.0), Some(80.0)));
+    let silent = Case { telemetry: hits, ..Case::default() }.with_each(|sample| sample.cached_tokens = None);
+    silent.is("invalid", &["cached_prefix"], false);
 }

@@ -5,6 +5,7 @@ use podium_domain::plan::{Plan, Scenario};
 use podium_domain::report::{FrameworkSearch, HostFacts, MACHINE_FACT, Report, ReportInput};
 use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
+use podium_domain::telemetry::TelemetrySummary;
 use podium_launcher::deploy_port;
 use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
 use serde_json::{Value, json};
@@ -14,6 +15,15 @@ use super::run_task::RunTask;
 use crate::events::stored;
 use crate::runs::is_simulated;
 use crate::views::RunEvent;
+
+/// The rows of a run.
+#[derive(Default)]
+struct Rows {
+    /// What the report lists, with its candidates.
+    listed: Vec<(Candidate, ResultRow)>,
+    /// What was measured besides: the proof of fairness counts it.
+    also_measured: Vec<ResultRow>,
+}
 
 impl RunTask<'_> {
     /// Ends a run whose candidates were all tried.
@@ -43,10 +53,13 @@ impl RunTask<'_> {
     }
 
     async fn end(&self, status: RunStatus, interrupted: Option<String>) -> Result<(), Halt> {
-        let rows = self.rows().await?;
-        let new: Vec<_> = rows.iter().map(|(candidate, row)| new_row(candidate, row)).collect();
+        let Rows { listed, also_measured } = self.rows().await?;
+        let (candidates, rows): (Vec<Candidate>, Vec<ResultRow>) = listed.into_iter().unzip();
+        let input = ReportInput { also_measured, ..self.report_input(rows, interrupted) };
+        // The report's rows say what was held equal over all of them.
+        let report = Report::build(input);
+        let new: Vec<_> = candidates.iter().zip(&report.rows).map(|(candidate, row)| new_row(candidate, row)).collect();
         self.store().replace_rows(&self.lease, &new, &[]).await?;
-        let report = Report::build(self.report_input(rows.into_iter().map(|(_, row)| row).collect(), interrupted));
         let summary = json!({ "answers": report.answers(), "has_winner": report.has_winner() });
         // A worker that ended between the report and the run's end has left one: links to it must stay good.
         let earlier = self.store().report_of_run(self.run.id).await?;
@@ -67,11 +80,11 @@ impl RunTask<'_> {
         Ok(self.store().finish_run(&self.lease, &end, &[event]).await?)
     }
 
-    /// The rows of every candidate: one per scenario in the plan's primary load mode, one per measurement in others.
-    async fn rows(&self) -> Result<Vec<(Candidate, ResultRow)>, Halt> {
+    /// The rows of every candidate.
+    async fn rows(&self) -> Result<Rows, Halt> {
         let launches = self.store().launches(self.run.id).await?;
         let measurements = self.store().measurements(self.run.id).await?;
-        let mut rows = Vec::new();
+        let mut rows = Rows::default();
         for candidate in self.store().candidates(self.run.id).await? {
             let launch = launches.iter().rev().find(|launch| launch.candidate_id == candidate.id);
             let own: Vec<_> = measurements.iter().filter(|m| m.candidate_id == candidate.id).collect();
@@ -79,9 +92,9 @@ impl RunTask<'_> {
             let context = self.row_context(&domain, launch);
             for scenario in &self.plan.dataset.scenarios {
                 let here: Vec<_> = own.iter().copied().filter(|m| m.scenario == scenario.name).collect();
-                for row in scenario_rows(&self.plan, &context, &candidate, scenario, &here) {
-                    rows.push((candidate.clone(), row));
-                }
+                let found = scenario_rows(&self.plan, &context, &candidate, scenario, &here, &launches);
+                rows.listed.extend(found.listed.into_iter().map(|row| (candidate.clone(), row)));
+                rows.also_measured.extend(found.also_measured);
             }
         }
         Ok(rows)
@@ -156,9 +169,10 @@ impl RunTask<'_> {
             ("Memory", gib(facts.memory_total_bytes)),
             ("GPUs", if gpus.is_empty() { "none".to_owned() } else { gpus.join(", ") }),
         ];
+        let load = self.load_site.text().map(|text| ("Load", text));
         HostFacts {
             name: self.run.host_name.clone(),
-            facts: shown.into_iter().map(|(what, value)| (what.to_owned(), value)).collect(),
+            facts: shown.into_iter().chain(load).map(|(what, value)| (what.to_owned(), value)).collect(),
         }
     }
 }
@@ -172,6 +186,11 @@ fn reason_of(rows: &[ResultRow], framework: &str) -> Option<String> {
         return None;
     }
     considered.iter().find_map(|row| row.failure_reason.clone())
+}
+
+/// The digest of the container image that an engine ran in, where the launch says it.
+fn image_digest(launch: &Launch) -> Option<String> {
+    Some(launch.facts.as_ref()?.pointer("/image/digest")?.as_str()?.to_owned())
 }
 
 /// Whether the engine said of itself that it is simulated, whatever its command looks like.
@@ -190,17 +209,29 @@ fn domain_candidate(candidate: &Candidate) -> DomainCandidate {
     }
 }
 
+/// The rows of one candidate and scenario.
+struct ScenarioRows {
+    /// One in the plan's primary load mode, one per measurement in others.
+    listed: Vec<ResultRow>,
+    /// Of the other measurements in the primary mode.
+    also_measured: Vec<ResultRow>,
+}
+
 fn scenario_rows(
     plan: &Plan,
     context: &RowContext<'_>,
     candidate: &Candidate,
     scenario: &Scenario,
     measurements: &[&Measurement],
-) -> Vec<ResultRow> {
+    launches: &[Launch],
+) -> ScenarioRows {
     let primary = plan.benchmark.primary_mode();
     let taken = |m: &Measurement| {
         let summary = m.summary.as_ref()?;
-        Some(context.measured(&Taken {
+        // One that another version wrote in another form is as good as none.
+        let telemetry: Option<TelemetrySummary> =
+            m.telemetry.clone().and_then(|value| serde_json::from_value(value).ok());
+        let mut row = context.measured(&Taken {
             scenario,
             load_mode: m.load_mode,
             load_point: m.load_point,
@@ -208,7 +239,14 @@ fn scenario_rows(
             measurement_id: Some(m.id.to_string()),
             benchmark_command: Some(benchmark_command(plan, candidate, scenario, m)),
             measured_times: 1,
-        }))
+            telemetry: telemetry.as_ref(),
+        });
+        let launch = launches.iter().find(|launch| Some(launch.id) == m.launch_id);
+        if let Some(conditions) = row.podium.as_mut().and_then(|podium| podium.conditions.as_mut()) {
+            conditions.own_server = launch.map(|launch| launch.candidate_id == candidate.id);
+            conditions.image = launch.and_then(image_digest);
+        }
+        Some(row)
     };
     let competing: Vec<_> = measurements.iter().filter(|m| m.load_mode == primary && m.summary.is_some()).collect();
     let figures: Vec<_> = competing
@@ -218,7 +256,8 @@ fn scenario_rows(
             Some((summary, plan.sla.holds(summary, m.load_point.is_open_loop())))
         })
         .collect();
-    let best = best_measurement(&figures).and_then(|index| taken(competing[index]));
+    let chosen = best_measurement(&figures);
+    let best = chosen.and_then(|index| taken(competing[index]));
     let row = best.unwrap_or_else(|| {
         let status = match candidate.status {
             CandidateStatus::Ok | CandidateStatus::Pending | CandidateStatus::Running => CandidateStatus::Failed,
@@ -229,7 +268,11 @@ fn scenario_rows(
         context.unmeasured(scenario, status, &reason)
     });
     let others = measurements.iter().filter(|m| m.load_mode != primary).filter_map(|m| taken(m));
-    std::iter::once(row).chain(others).collect()
+    let rest = competing.iter().enumerate().filter(|(index, _)| Some(*index) != chosen);
+    ScenarioRows {
+        listed: std::iter::once(row).chain(others).collect(),
+        also_measured: rest.filter_map(|(_, m)| taken(m)).collect(),
+    }
 }
 
 /// The command that measures the same against the deployed server.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use podium_domain::status::{LaunchState, MeasurementStatus};
 use podium_launcher::{Engine, FailureClass, LaunchFailure, LaunchStage};
-use podium_loadgen::{LoadJob, LoadReport};
+use podium_loadgen::{LoadJob, LoadReport, TelemetrySpec};
 use podium_store::{Candidate, FinishedMeasurement, Measurement, Samples};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Halt;
@@ -14,6 +15,7 @@ use super::job::job;
 use super::lease_keeper::StopCause;
 use super::run_task::RunTask;
 use crate::events::stored;
+use crate::runs::is_simulated;
 use crate::service::launch_folder;
 use crate::views::RunEvent;
 
@@ -80,7 +82,7 @@ impl RunTask<'_> {
         self.store().start_measurement(&self.lease, measurement.id, server.launch_id, &events).await?;
         // Refused only where the engine has failed, which the load will find out.
         let _ = engine.enter(LaunchState::Measuring);
-        let end = self.load(engine, server, measurement).await?;
+        let end = self.load(candidate, engine, server, measurement).await?;
         let _ = engine.enter(LaunchState::Warm);
         match end {
             LoadEnd::Report(report) => self.keep(candidate, server, measurement, *report).await,
@@ -96,16 +98,22 @@ impl RunTask<'_> {
         }
     }
 
-    async fn load(&self, engine: &Engine, server: &Server, measurement: &Measurement) -> Result<LoadEnd, Halt> {
+    async fn load(
+        &self,
+        candidate: &Candidate,
+        engine: &Engine,
+        server: &Server,
+        measurement: &Measurement,
+    ) -> Result<LoadEnd, Halt> {
         let samples_path =
             launch_folder(self.worker.data_dir(), server.launch_id).join(format!("{}.samples", measurement.id));
         let job = match job(&self.plan, &engine.base_url(), server, measurement) {
-            Some(job) => LoadJob { samples_path: Some(samples_path), ..job },
+            Some(job) => LoadJob { samples_path: Some(samples_path), telemetry: Some(telemetry(candidate)), ..job },
             None => {
                 return Ok(LoadEnd::Trouble(AgentError::Refused("the plan has no such scenario any more".to_owned())));
             }
         };
-        let mut agent = match Agent::start(self.host(), &self.worker.options.agent, &job).await {
+        let mut agent = match Agent::start(self.host(), &self.worker.options.agent, job).await {
             Ok(agent) => agent,
             Err(error) => return Ok(LoadEnd::Trouble(error)),
         };
@@ -136,6 +144,16 @@ impl RunTask<'_> {
                     Ok(_) => LoadEnd::EngineFailed(Box::new(end_of(engine))),
                     Err(_) => LoadEnd::Report(report),
                 }
+            }
+            other => other,
+        };
+        let end = match end {
+            LoadEnd::Report(mut report) => {
+                if let Err(error) = agent.bring_samples(&mut report).await {
+                    self.note(format!("the requests of a measurement could not be copied from the host: {error}"))
+                        .await?;
+                }
+                LoadEnd::Report(report)
             }
             other => other,
         };
@@ -175,7 +193,8 @@ impl RunTask<'_> {
             sla_passed,
         };
         let warm = self.launch_event(candidate, server.launch_id, LaunchState::Warm, None);
-        let finished = FinishedMeasurement { summary, series: report.series, telemetry: None, sla_passed, samples };
+        let telemetry = report.telemetry.map(|telemetry| json!(telemetry));
+        let finished = FinishedMeasurement { summary, series: report.series, telemetry, sla_passed, samples };
         let events = [stored(&event), stored(&warm)];
         // A result is worth waiting for: the database may be restarting. The wait ends with the lease.
         loop {
@@ -231,6 +250,12 @@ impl RunTask<'_> {
             sla_passed: None,
         }
     }
+}
+
+/// What is read from the engine meanwhile. A simulated one leaves the machine's GPUs alone.
+fn telemetry(candidate: &Candidate) -> TelemetrySpec {
+    let nvidia_smi = (!is_simulated(&candidate.argv)).then(|| "nvidia-smi".into());
+    TelemetrySpec { nvidia_smi, ..TelemetrySpec::new(candidate.framework) }
 }
 
 /// Between two attempts to store a result while the database is away.
