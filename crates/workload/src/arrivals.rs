@@ -108,6 +108,16 @@ fn ramp_position(share: f64, from_rps: f64, to_rps: f64) -> f64 {
     share * (from_rps + to_rps) / (from_rps + root)
 }
 
+/// The first `count` starts of a trace, stretched or pressed together so that their mean rate is `rate_rps`. A trace that
+/// starts all at once stays as it is.
+pub fn trace_at_rate(starts_s: &[f64], count: u32, rate_rps: f64) -> Vec<f64> {
+    let starts_s = &starts_s[..starts_s.len().min(count as usize)];
+    let (Some(first), Some(last)) = (starts_s.first(), starts_s.last()) else { return Vec::new() };
+    let wanted_s = (starts_s.len() - 1) as f64 / rate_rps;
+    let scale = if last > first && wanted_s.is_finite() { wanted_s / (last - first) } else { 1.0 };
+    starts_s.iter().map(|start| (start - first) * scale).collect()
+}
+
 /// Reads the starts of a trace, seconds, in ascending order.
 ///
 /// Each line is a number of seconds, or an object with `timestamp` in milliseconds (as in Mooncake's traces) or
@@ -192,6 +202,13 @@ mod tests {
         let mut rng = Rng::new(1, "a", "b");
         assert!(trace.starts_s(4, 1.0, &mut rng).unwrap_err().to_string().contains("num_prompts"));
         assert!(Arrivals::Trace { starts_s: vec![2.0, 1.0] }.starts_s(2, 1.0, &mut rng).is_err());
+    }
+
+    #[test]
+    fn a_trace_keeps_its_form_at_another_rate() {
+        assert_eq!(trace_at_rate(&[1.0, 2.0, 5.0, 99.0], 3, 4.0), [0.0, 0.125, 0.5]);
+        assert_eq!(trace_at_rate(&[3.0, 3.0], 9, 4.0), [0.0, 0.0]);
+        assert!(trace_at_rate(&[], 9, 4.0).is_empty());
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod spec;
 mod tokenizer;
 mod trace;
 
-pub use arrivals::{Arrivals, parse_trace, read_trace};
+pub use arrivals::{Arrivals, parse_trace, read_trace, trace_at_rate};
 pub use build::{PreparedRequest, SessionStep, Workload, build};
 pub use dataset::{
     BLOCK_TOKENS, CanonicalRequest, DatasetFile, DatasetKind, DatasetRows, LengthFigures, Measured, Prompt,

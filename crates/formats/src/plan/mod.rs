@@ -11,6 +11,7 @@ mod project;
 mod read;
 mod scalar;
 mod sequence;
+mod shape;
 mod splice;
 mod starter;
 mod tree;
@@ -24,7 +25,7 @@ pub use edit::apply;
 pub use options_file::{OptionsCheck, check_options_files, check_tensorrt_options};
 pub use problem::{Filled, Problem};
 pub use project::project;
-pub use read::{PlanReading, read, read_with_help, strict_problems};
+pub use read::{LongestRow, PlanReading, Surroundings, read, read_with, read_with_help, strict_problems};
 pub use starter::{Starter, blank};
 #[cfg(test)]
 pub(crate) use tree::parse as parse_tree;

@@ -41,11 +41,29 @@ pub fn read(text: &str) -> PlanReading {
 
 /// Like [`read`], and checks every flag against captured help texts where there are any.
 pub fn read_with_help(text: &str, help: Option<&HelpSet>) -> PlanReading {
+    read_with(text, &Surroundings { help, longest_row: None })
+}
+
+/// Finds the longest request of a file dataset: prompt plus answer in tokens, `None` where it cannot be told here (the
+/// file is on another machine, there is no tokenizer), or what is wrong with the file.
+pub type LongestRow<'a> = &'a dyn Fn(&Dataset, &Model) -> Result<Option<u32>, String>;
+
+/// What a plan is checked against beside its own text.
+#[derive(Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Captured help texts of the frameworks.
+    pub help: Option<&'a HelpSet>,
+    /// For the sequence limits of a plan whose requests are in a file.
+    pub longest_row: Option<LongestRow<'a>>,
+}
+
+/// Like [`read`], and checks the plan against what surrounds it.
+pub fn read_with(text: &str, surroundings: &Surroundings<'_>) -> PlanReading {
     let mut findings = Findings::default();
     let plan = match tree::parse(without_bom(text)) {
         Ok(Tree { root, problems }) => {
             findings.problems = problems;
-            plan(&mut findings, &At { node: &root, path: String::new() }, help)
+            plan(&mut findings, &At { node: &root, path: String::new() }, surroundings)
         }
         Err(problem) => {
             findings.problems.push(problem);
@@ -67,7 +85,7 @@ pub(super) fn without_bom(text: &str) -> &str {
 /// Where a plan may come from.
 const SOURCE_KINDS: [&str; 3] = ["podium", "llm_serving_cookbook", "llm_serving_auto_benchmark"];
 
-fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Option<Plan> {
+fn plan(findings: &mut Findings, root: &At<'_>, surroundings: &Surroundings<'_>) -> Option<Plan> {
     if root.node.is_null() {
         findings.problem(root, "the plan is empty");
         return None;
@@ -82,22 +100,25 @@ fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Optio
     let top_sla = top.get("sla");
     let benchmark = workload::benchmark(findings, &mut top, top_sla);
     let search = search(findings, &mut top);
-    let longest = dataset.as_ref().and_then(Dataset::longest_sequence);
-    let setting = frameworks::Setting {
-        longest,
-        framework_set: benchmark.framework_set.as_deref(),
-        gpu_model: hardware.gpu_model.as_deref(),
-        help,
-    };
-    let frameworks = frameworks::frameworks(findings, &mut top, &setting);
-    top.ignore(&["version_manifest"]);
-    findings.finish(top);
-
     if let Some(model) = &mut model
         && model.tokenizer.is_none()
     {
         model.tokenizer = benchmark.tokenizer;
     }
+    let longest = match (&dataset, &model) {
+        (Some(dataset), Some(model)) => longest(findings, &mut top, dataset, model, surroundings),
+        (dataset, _) => dataset.as_ref().and_then(Dataset::longest_sequence),
+    };
+    let setting = frameworks::Setting {
+        longest,
+        framework_set: benchmark.framework_set.as_deref(),
+        gpu_model: hardware.gpu_model.as_deref(),
+        help: surroundings.help,
+    };
+    let frameworks = frameworks::frameworks(findings, &mut top, &setting);
+    top.ignore(&["version_manifest"]);
+    findings.finish(top);
+
     Some(Plan {
         source_kind,
         model: model?,
@@ -108,6 +129,26 @@ fn plan(findings: &mut Findings, root: &At<'_>, help: Option<&HelpSet>) -> Optio
         search,
         frameworks,
     })
+}
+
+/// The longest sequence of all scenarios, or of all rows of a file where somebody can tell.
+fn longest(
+    findings: &mut Findings,
+    top: &mut Section<'_>,
+    dataset: &Dataset,
+    model: &Model,
+    surroundings: &Surroundings<'_>,
+) -> Option<u32> {
+    let told = dataset.longest_sequence();
+    let Some(longest_row) = surroundings.longest_row.filter(|_| told.is_none()) else { return told };
+    match longest_row(dataset, model) {
+        Ok(longest) => longest,
+        Err(message) => {
+            let line = top.get("dataset").and_then(|at| Some(at.node.get("path")?.line));
+            findings.problems.push(Problem::new("dataset.path", line, message));
+            None
+        }
+    }
 }
 
 fn schema_version(findings: &mut Findings, top: &mut Section<'_>) {

@@ -1,5 +1,6 @@
 //! Whole plans: reading, the cookbook's shapes, and edits that keep everything else.
 
+mod dataset;
 mod editing;
 mod options;
 mod properties;

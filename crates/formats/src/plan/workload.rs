@@ -3,25 +3,25 @@
 use std::path::Path;
 
 use podium_domain::framework::Framework;
+use podium_domain::lengths::PromptShape;
 use podium_domain::plan::{Benchmark, Dataset, Endpoint, LoadMatrix, QpsRange, Scenario};
 use podium_domain::sla::{SLA_KEYS, Sla};
 use serde_json::{Map, Value};
 
 use super::context::{At, Findings, Section, describe};
 use super::problem::{Problem, suggestion};
+use super::shape;
 use super::tree::Content;
 
-/// Dataset kinds whose files are read as they are.
-const FILE_KINDS: [&str; 2] = ["jsonl", "custom"];
-/// Known kinds that have to be converted first.
-const CONVERTIBLE_KINDS: [&str; 5] = ["sharegpt", "openai_batch", "mooncake", "trace", "autobench"];
+/// Dataset kinds whose requests are in a file.
+const FILE_KINDS: [&str; 5] = ["jsonl", "custom", "sharegpt", "openai_batch", "mooncake"];
 
 /// Tokens of one prompt or output at most.
 const MAX_TOKENS: u32 = 10_000_000;
 /// Requests of one measurement at most.
 const MAX_PROMPTS: u32 = 1_000_000;
 /// Scenarios at most.
-const MAX_SCENARIOS: usize = 100;
+pub(super) const MAX_SCENARIOS: usize = 100;
 /// Requests in flight at most.
 const MAX_CONCURRENCY: u32 = 100_000;
 /// Requests per second at most.
@@ -59,16 +59,32 @@ pub(super) fn dataset(findings: &mut Findings, top: &mut Section<'_>) -> Option<
     if is_file && path.is_none() && section.entries.iter().all(|entry| entry.key != "path" || entry.value.is_null()) {
         findings.missing(&section, "path", "is missing: a file dataset needs the path of its file");
     }
+    let shape = if is_file {
+        shape::ignored(findings, &mut section);
+        PromptShape::default()
+    } else {
+        let shape = shape::shape(findings, &mut section);
+        check_prefix(findings, &mut section, &shape, scenarios.as_deref().unwrap_or_default());
+        shape
+    };
+    let trace_path = section.get("trace_path").and_then(|at| findings.text(&at));
     findings.finish(section);
-    Some(Dataset {
-        kind: kind?,
-        path,
-        num_prompts,
-        seed: u64::from(seed),
-        scenarios: scenarios?,
-        shape: Default::default(),
-        trace_path: None,
-    })
+    Some(Dataset { kind: kind?, path, num_prompts, seed: u64::from(seed), scenarios: scenarios?, shape, trace_path })
+}
+
+/// A shared prefix is a part of every prompt.
+fn check_prefix(findings: &mut Findings, section: &mut Section<'_>, shape: &PromptShape, scenarios: &[Scenario]) {
+    let Some(at) = section.get("shared_prefix") else { return };
+    let shortest = scenarios.iter().filter_map(|scenario| scenario.input_len).min();
+    if let (Some(shared), Some(shortest)) = (shape.shared_prefix, shortest)
+        && shared.prefix_len >= shortest
+    {
+        let message = format!(
+            "its {} tokens are part of each prompt, and the shortest prompt has {shortest}: use fewer",
+            shared.prefix_len
+        );
+        findings.problem(&at, message);
+    }
 }
 
 fn dataset_kind(findings: &mut Findings, at: &At<'_>) -> Option<String> {
@@ -76,11 +92,13 @@ fn dataset_kind(findings: &mut Findings, at: &At<'_>) -> Option<String> {
     if kind == "random" || FILE_KINDS.contains(&kind.as_str()) {
         return Some(kind);
     }
-    let message = if CONVERTIBLE_KINDS.contains(&kind.as_str()) {
-        format!("`{kind}` files are not read directly: convert the file to the canonical request lines, then use jsonl")
-    } else {
-        let near = suggestion(&kind, ["random", "jsonl", "custom"]);
-        format!("`{kind}` is not a known kind: use random, jsonl or custom{near}")
+    let message = match kind.as_str() {
+        "trace" => "`trace` is not a kind: use mooncake for a file of lengths, and `trace_path` for starts".to_owned(),
+        "autobench" => "`autobench` files hold the canonical request lines: use jsonl".to_owned(),
+        _ => {
+            let near = suggestion(&kind, FILE_KINDS.into_iter().chain(["random"]));
+            format!("`{kind}` is not a known kind: use random, {}{near}", FILE_KINDS.join(", "))
+        }
     };
     findings.problem(at, message);
     None
@@ -113,10 +131,12 @@ fn file_scenario(findings: &mut Findings, section: &mut Section<'_>) -> Option<V
     name.map(|name| vec![Scenario { name, input_len: None, output_len: None }])
 }
 
-/// The scenarios of a generated dataset: three aligned lists.
+/// The scenarios of a generated dataset: three aligned lists, or named pairs of every length with every other where the
+/// plan asks for them.
 fn scenarios(findings: &mut Findings, section: &mut Section<'_>) -> Option<Vec<Scenario>> {
     let input = lengths(findings, section, "input_len");
     let output = lengths(findings, section, "output_len");
+    let is_product = section.get("scenario_product").and_then(|at| findings.switch(&at)).unwrap_or(false);
     let named = section.get("scenario_names");
     let names = match &named {
         Some(at) => match findings.list(at) {
@@ -127,13 +147,24 @@ fn scenarios(findings: &mut Findings, section: &mut Section<'_>) -> Option<Vec<S
     };
     let (input_at, input_count, input) = input?;
     let (_, output_count, output) = output?;
+    let ((input_count, input), (output_count, output)) = match is_product {
+        true => pairs((input_count, input), (output_count, output)),
+        false => ((input_count, input), (output_count, output)),
+    };
     let names_count = names.as_ref().map(|(count, _)| *count);
     if input_count != output_count || names_count.is_some_and(|count| count != input_count) {
         let names = names_count.map(|count| format!("{count} `scenario_names`, ")).unwrap_or_default();
-        let message = format!(
-            "the scenario lists are not aligned: {names}{input_count} `input_len` and {output_count} `output_len`; \
-             item n of each list belongs to scenario n"
-        );
+        let message = match is_product {
+            true => format!(
+                "{}names do not fit {input_count} pairs: name every pair, the output length changing fastest, or none",
+                names.trim_end_matches(", ").replace("`scenario_names`", "scenario ")
+            ),
+            false => format!(
+                "the scenario lists are not aligned: {names}{input_count} `input_len` and {output_count} `output_len`; \
+                 item n of each list belongs to scenario n, unless `scenario_product: true` pairs every one with every \
+                 other"
+            ),
+        };
         // Such scenarios as there are go on, so that a sequence limit too short for one of them is told as well.
         findings.problem(named.as_ref().unwrap_or(&input_at), message);
     }
@@ -153,6 +184,21 @@ fn scenarios(findings: &mut Findings, section: &mut Section<'_>) -> Option<Vec<S
     let lengths = input.into_iter().zip(output);
     let scenario = |(name, (input, output))| Scenario { name, input_len: Some(input), output_len: Some(output) };
     Some(names.into_iter().zip(lengths).map(scenario).collect())
+}
+
+/// How many lengths a list has, and the lengths where all of them are right.
+type Counted = (usize, Option<Vec<u32>>);
+
+/// Every input length with every output length, the output changing fastest: two lists that are aligned.
+fn pairs((input_count, input): Counted, (output_count, output): Counted) -> (Counted, Counted) {
+    let count = input_count.saturating_mul(output_count);
+    // What is too much is told by its number alone.
+    let lists = input.zip(output).filter(|_| count <= MAX_SCENARIOS).map(|(input, output)| {
+        let each = input.iter().flat_map(|&long| output.iter().map(move |&short| (long, short)));
+        each.unzip()
+    });
+    let (input, output) = lists.unzip();
+    ((count, input), (count, output))
 }
 
 type Lengths<'a> = (At<'a>, usize, Option<Vec<u32>>);

@@ -105,7 +105,7 @@ fn every_rule_has_its_message() {
         ("{kind: podium}", "{kind: podum}", "source.kind", "did you mean `podium`?"),
         ("name: org/model", "name: 7", "model.name", "put it in quotes"),
         ("gpu_count: 2", "gpu_count: two", "hardware.gpu_count", "expected a whole number"),
-        ("kind: random", "kind: sharegpt", "dataset.kind", "convert the file"),
+        ("kind: random", "kind: sharegtp", "dataset.kind", "did you mean `sharegpt`?"),
         ("num_prompts: 80", "num_prompts: 0", "dataset.num_prompts", "at least 1"),
         ("[chat, summarization]", "chat", "dataset.scenario_names", "write [chat]"),
         ("[chat, summarization]", "[chat, chat]", "dataset.scenario_names[1]", "given twice"),
@@ -375,4 +375,29 @@ fn cautions_name_what_the_hardware_or_the_model_may_lack() {
     assert_eq!(found(&partial), [("frameworks.vllm.search_space.max_num_partial_prefills[1]", Some(31))]);
     let overlap = read(&PLAN.replace("max_num_seqs: [32, 64]", "enable_dbo: [true]")).warnings;
     assert_eq!(overlap.len(), 1);
+}
+
+#[test]
+fn lengths_are_paired_with_each_other_only_on_request() {
+    let product = PLAN
+        .replace("[chat, summarization]", "null")
+        .replace("input_len: [1000, 8000]", "input_len: [100, 200]\n  scenario_product: true");
+    let product = product.replace("    - 1000  # chat\n    - 1000\n", "    - 10\n    - 20\n    - 30\n");
+    let reading = read(&product.replace("  scenario_names: null\n", ""));
+    assert_eq!((reading.problems.as_slice(), reading.warnings.as_slice()), (&[][..], &[][..]));
+    let scenarios = reading.plan.unwrap().dataset.scenarios;
+    let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    let all = ["in100-out10", "in100-out20", "in100-out30", "in200-out10", "in200-out20", "in200-out30"];
+    assert_eq!(names, all);
+    assert_eq!((scenarios[4].input_len, scenarios[4].output_len), (Some(200), Some(20)));
+
+    let named = |names: &str| read(&product.replace("scenario_names: null", &format!("scenario_names: {names}")));
+    assert_eq!(named("[a, b, c, d, e, f]").plan.unwrap().dataset.scenarios[5].name, "f");
+    let [problem] = &named("[a, b]").problems[..] else { panic!() };
+    assert!(problem.message.starts_with("2 scenario names do not fit 6 pairs"), "{problem}");
+
+    let lengths = |count: u32| (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let many = format!("dataset: {{scenario_product: true, input_len: [{0}], output_len: [{0}]}}", lengths(40));
+    let problems = read(&format!("model: {{name: m}}\n{many}\nframeworks: {{}}\n")).problems;
+    assert!(problems.iter().any(|problem| problem.message.contains("1600 scenarios are too many")), "{problems:?}");
 }
