@@ -1,0 +1,171 @@
+//! What a rate search found: its measured points, and the rate up to which the SLA holds, with an interval.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::{Draws, Interval};
+use crate::isotonic::{last_at_most, rising_fit};
+use crate::measure::Summary;
+use crate::stats::percentile;
+
+/// Resamples behind an interval.
+const RESAMPLES: usize = 400;
+/// Beyond these multiples of a limit a measurement says no more about where the limit is met.
+const MOST_PRESSURE: f64 = 4.0;
+
+/// One probe of a search with its requests.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Probe {
+    /// The rate at which its requests really arrived, per second: random arrivals of a mean rate come faster or slower.
+    pub offered_rps: f64,
+    /// Whether it held the SLA and kept up with the rate.
+    pub holds: bool,
+    /// For every latency limit: the limit and what each answered request measured, in order of their starts, ms.
+    pub limits: Vec<(f64, Vec<f64>)>,
+}
+
+/// The rate up to which the SLA holds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SlaPoint {
+    /// Requests per second, where the isotonic fit over all probes meets the limit.
+    pub rate_rps: f64,
+    /// Where that lies if the same were measured again, requests per second.
+    pub interval: Interval,
+    /// Whether even the highest probe held: the true point may then be anywhere above.
+    pub open_above: bool,
+}
+
+/// One point of a curve as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// The rate asked for, requests per second.
+    pub rate_rps: f64,
+    /// Completed requests per second; `None` where nothing was measured.
+    pub achieved_rps: Option<f64>,
+    /// Median user's TTFT, ms.
+    pub p50_ttft_ms: Option<f64>,
+    /// Share of the planned requests that were answered within every limit, in [0, 1].
+    pub pass_share: Option<f64>,
+    /// Whether the probe held the SLA and kept up with the rate.
+    pub holds: bool,
+    /// Why the probe ended before its last request, where it did.
+    pub ended_early: Option<String>,
+}
+
+/// The latency–throughput curve of one candidate in one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchCurve {
+    /// The framework's id.
+    pub framework: String,
+    /// The candidate's id.
+    pub candidate_id: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// By rising rate.
+    pub points: Vec<CurvePoint>,
+    /// Where the SLA stops holding; `None` where it never held, or where the rates were set and not searched.
+    pub sla_point: Option<SlaPoint>,
+}
+
+/// Whether a server completed requests at the rate at which they were sent: the completed ones over the time until the
+/// last answer, less one median answer (the tail in which nothing is sent), reach 95 % of the rate. Random arrivals of
+/// `n` requests spread by 1/√n, of which two are allowed.
+pub fn keeps_up(summary: &Summary, rate_rps: f64) -> bool {
+    let tail_s = summary.e2e_ms.as_ref().map_or(0.0, |e2e| e2e.p50 / 1e3);
+    let allowed = 0.95 - 2.0 / (summary.planned.max(1) as f64).sqrt();
+    let span_s = (summary.duration_s - tail_s).max(f64::MIN_POSITIVE);
+    summary.completed as f64 / span_s >= rate_rps * allowed
+}
+
+impl SlaPoint {
+    /// Finds the point by an isotonic fit over the probes of one search, and its interval by a bootstrap over their
+    /// requests. `None` where there are no probes or the SLA does not hold at the lowest.
+    ///
+    /// A probe's pressure is the largest of its medians over their limits: at most 1 where it holds. The fit is made on
+    /// logarithms, so that one overloaded probe far above does not pull the point down.
+    pub fn find(probes: &[Probe], seed: u64) -> Option<SlaPoint> {
+        let mut probes: Vec<&Probe> = probes.iter().collect();
+        probes.sort_by(|a, b| a.offered_rps.total_cmp(&b.offered_rps));
+        let rates: Vec<f64> = probes.iter().map(|probe| probe.offered_rps).collect();
+        let crossing = |pressures: Vec<(f64, f64)>| last_at_most(&rates, &rising_fit(&pressures), 0.0);
+        let rate_rps = crossing(probes.iter().map(|probe| probe.pressure(|values| values.to_vec())).collect())?;
+        let mut draws = Draws::new(seed);
+        let mut estimates = Vec::with_capacity(RESAMPLES);
+        for _ in 0..RESAMPLES {
+            let drawn = probes
+                .iter()
+                .map(|probe| probe.pressure(|values| draws.resample_blocks(values, block_of(values.len()))));
+            estimates.push(crossing(drawn.collect()).unwrap_or(rates[0]));
+        }
+        let interval = Interval::of(&mut estimates)?;
+        let open_above = probes.last().is_some_and(|highest| highest.holds);
+        Some(SlaPoint { rate_rps, interval, open_above })
+    }
+}
+
+/// How many neighbours of `n` requests are drawn together: n^(2/3), which grows with the measurement and still leaves
+/// enough blocks to draw from.
+fn block_of(n: usize) -> usize {
+    (n as f64).powf(2.0 / 3.0).ceil() as usize
+}
+
+impl Probe {
+    /// The logarithm of the pressure, after `draw` has had its way with the requests, and its weight.
+    fn pressure(&self, mut draw: impl FnMut(&[f64]) -> Vec<f64>) -> (f64, f64) {
+        let mut largest = f64::NEG_INFINITY;
+        let mut requests = 1;
+        for (limit, values) in self.limits.iter().filter(|(_, values)| !values.is_empty()) {
+            let mut drawn = draw(values);
+            drawn.sort_by(f64::total_cmp);
+            if let Some(median) = percentile(&drawn, 50.0) {
+                largest = largest.max((median / limit).ln());
+            }
+            requests = requests.max(values.len());
+        }
+        let most = MOST_PRESSURE.ln();
+        let within = self.limits.iter().all(|(limit, values)| {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            percentile(&sorted, 50.0).is_none_or(|median| median <= *limit)
+        });
+        if !self.holds && within {
+            // It failed by something else than a latency: requests failed, or the server fell behind.
+            return (most, requests as f64);
+        }
+        (largest.clamp(-most, most), requests as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests whose median is `median` of a limit of 100.
+    fn probe(offered_rps: f64, median: f64) -> Probe {
+        let values = (0..101).map(|n| median + f64::from(n - 50) / 10.0).collect();
+        Probe { offered_rps, holds: median <= 100.0, limits: vec![(100.0, values)] }
+    }
+
+    #[test]
+    fn the_point_lies_where_the_limit_is_met() {
+        let point =
+            SlaPoint::find(&[probe(1.0, 60.0), probe(8.0, 400.0), probe(4.0, 90.0), probe(5.0, 111.0)], 1).unwrap();
+        assert!((point.rate_rps - 4.5).abs() < 0.02, "{point:?}");
+        assert!(point.interval.holds(point.rate_rps) && point.interval.low > 4.0 && point.interval.high < 5.0);
+        assert!(!point.open_above);
+    }
+
+    #[test]
+    fn the_ends_are_said() {
+        assert_eq!(SlaPoint::find(&[probe(1.0, 120.0), probe(2.0, 150.0)], 1), None);
+        assert_eq!(SlaPoint::find(&[], 1), None);
+        let open = SlaPoint::find(&[probe(1.0, 60.0), probe(2.0, 70.0)], 1).unwrap();
+        assert!(open.open_above && open.rate_rps == 2.0);
+    }
+
+    #[test]
+    fn a_probe_that_fell_behind_fails_whatever_its_medians() {
+        let behind = Probe { holds: false, ..probe(2.0, 50.0) };
+        let point = SlaPoint::find(&[probe(1.0, 50.0), behind], 1).unwrap();
+        assert!(point.rate_rps < 2.0 && !point.open_above, "{point:?}");
+    }
+}
