@@ -3,11 +3,12 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use podium_domain::framework::Framework;
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
 use podium_domain::validity::Reason;
 use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
-use podium_loadgen::{AgentMessage, LoadJob, LoadOutcome, StopHandle, run};
+use podium_loadgen::{AgentMessage, LoadJob, LoadOutcome, StopHandle, TelemetrySpec, run};
 use podium_sim::truth::{Fault, Framing, TruthConfig, TruthServer};
 
 const BURST: LoadPoint = LoadPoint::Burst { max_concurrency: None };
@@ -28,7 +29,8 @@ fn job(server: &TruthServer, load: LoadPoint, requests: u32) -> LoadJob {
         text_calibration: TextCalibration::default(),
     };
     let workload = WorkloadSpec::new(dataset, Endpoint::Completions, "truth", requests);
-    LoadJob { request_timeout_s: 60.0, ..LoadJob::new(server.base_url(), workload, load) }
+    let telemetry = Some(TelemetrySpec { every_s: 0.5, ..TelemetrySpec::new(Framework::Vllm) });
+    LoadJob { request_timeout_s: 60.0, telemetry, ..LoadJob::new(server.base_url(), workload, load) }
 }
 
 /// 50 ms to the first of 20 tokens, 2 ms between them.
@@ -103,6 +105,22 @@ async fn tokens_that_the_server_holds_back_are_named() {
     let framing = Framing { events_per_write: OUTPUT_LEN, ..Framing::default() };
     let config = TruthConfig { ttft: Duration::from_secs(2), itl: Duration::ZERO, framing, ..clean() };
     expect(config, CLOSED, 4, "doubtful", &["answers_at_once"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_lets_new_connections_wait_is_named() {
+    // Connecting succeeds at once, and the server's own clock starts when it looks at the connection.
+    let config = TruthConfig { accept_delay: Duration::from_millis(400), ..clean() };
+    let load = LoadPoint::Rate { rate_rps: 50.0, max_concurrency: None };
+    expect(config, load, 60, "doubtful", &["slow_accept"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_clean_measurements_give_no_reason() {
+    let rate = LoadPoint::Rate { rate_rps: 100.0, max_concurrency: None };
+    for round in 0..20 {
+        expect(clean(), if round % 2 == 0 { CLOSED } else { rate }, 10, "valid", &[]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

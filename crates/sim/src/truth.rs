@@ -55,6 +55,8 @@ pub struct TruthConfig {
     pub reasoning_tokens: u32,
     /// Time between the last content event and the closing events (finish, usage, `[DONE]`).
     pub tail_delay: Duration,
+    /// How long the server lets a new connection wait before it reads from it.
+    pub accept_delay: Duration,
     /// How the bytes of the event stream are cut and ended.
     pub framing: Framing,
     /// What goes wrong.
@@ -76,6 +78,7 @@ impl Default for TruthConfig {
             role_event: true,
             reasoning_tokens: 0,
             tail_delay: Duration::ZERO,
+            accept_delay: Duration::ZERO,
             framing: Framing::default(),
             fault: None,
             fault_every: 1,
@@ -377,6 +380,9 @@ async fn serve_connection(stream: TcpStream, shared: &Shared, connection: u64) {
     // Without this the kernel would hold small writes back and the set times would mean nothing.
     if stream.set_nodelay(true).is_err() {
         return;
+    }
+    if !shared.config.accept_delay.is_zero() {
+        tokio::time::sleep(shared.config.accept_delay).await;
     }
     let mut wire = wire::Wire::new(stream);
     // A read or write error means that the client is gone; the record of the request, if there was one, says so.

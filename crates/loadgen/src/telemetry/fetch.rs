@@ -55,7 +55,8 @@ impl Source {
         Ok(body.to_owned())
     }
 
-    /// Sends the request as HTTP/1.0, to which every server answers in one piece and closes.
+    /// Sends the request as HTTP/1.0, to which every server answers in one piece. The answer ends with its announced
+    /// length or with the connection.
     fn exchange(&self) -> io::Result<Vec<u8>> {
         let deadline = Instant::now() + TIMEOUT;
         let mut stream = self.connect(deadline)?;
@@ -80,6 +81,9 @@ impl Source {
                 Err(error) => return Err(error),
             };
             answer.extend_from_slice(&piece[..read]);
+            if is_whole(&answer) {
+                return Ok(answer);
+            }
             if answer.len() as u64 > MAX_BYTES {
                 return Err(io::Error::other("it is too long"));
             }
@@ -100,9 +104,28 @@ impl Source {
     }
 }
 
+/// Whether as much of the body is there as the head announces; never without such an announcement.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let length = std::str::from_utf8(&answer[..head]).ok().and_then(|head| {
+        let fields = head.lines().filter_map(|line| line.split_once(':'));
+        let (_, length) = fields.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+        length.trim().parse::<usize>().ok()
+    });
+    length.is_some_and(|length| answer.len() >= head + 4 + length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_whole_at_its_announced_length() {
+        assert!(!is_whole(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n"));
+        assert!(!is_whole(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1"));
+        assert!(is_whole(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\na 1\n"));
+        assert!(!is_whole(b"HTTP/1.0 200 OK\r\n\r\na 1\n"), "only the end of the connection tells");
+    }
 
     #[test]
     fn the_path_follows_what_stands_before_v1() {

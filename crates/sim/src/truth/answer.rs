@@ -31,6 +31,11 @@ pub(super) async fn answer(wire: &mut Wire, request: Request, shared: &Shared, c
             let model = json!({ "id": shared.config.model, "object": "model", "simulated": true });
             return respond_json(wire, 200, &json!({ "object": "list", "data": [model] })).await;
         }
+        ("GET", "/metrics") => {
+            let text = metrics(&shared.records());
+            wire.respond(200, "text/plain; version=0.0.4", text.as_bytes()).await?;
+            return Ok(After::KeepAlive);
+        }
         _ => return respond_json(wire, 404, &error_body(404, "NotFoundError", "there is nothing at this path")).await,
     };
     let index = shared.next_request.fetch_add(1, Ordering::Relaxed);
@@ -67,6 +72,19 @@ pub(super) async fn answer(wire: &mut Wire, request: Request, shared: &Shared, c
     }
     shared.record(record);
     result
+}
+
+/// What vLLM would have counted of these requests, under its names.
+fn metrics(records: &[TruthRecord]) -> String {
+    let ttfts = || records.iter().filter_map(TruthRecord::ttft);
+    let sum_s: f64 = ttfts().map(|ttft| ttft.as_secs_f64()).sum();
+    let prompt_tokens: u64 = records.iter().map(|record| u64::from(record.prompt_tokens)).sum();
+    format!(
+        "# TYPE vllm:prompt_tokens_total counter\nvllm:prompt_tokens_total {prompt_tokens}\n\
+         # TYPE vllm:time_to_first_token_seconds histogram\n\
+         vllm:time_to_first_token_seconds_count {}\nvllm:time_to_first_token_seconds_sum {sum_s}\n",
+        ttfts().count()
+    )
 }
 
 async fn respond_json(wire: &mut Wire, status: u16, body: &Value) -> io::Result<After> {
