@@ -71,6 +71,9 @@ pub struct Report {
     /// Whether the comparison was fair, line by line; empty in reports from before it was computed.
     #[serde(default)]
     pub fairness: Vec<fairness::Line>,
+    /// What the report does not hold, where there were too many rows for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// What to keep in mind.
     pub caveats: Vec<Caveat>,
     /// What to profile where SGLang is not the winner.
@@ -224,6 +227,17 @@ pub struct NotSelected {
     pub row: usize,
     /// Why, in words: it failed, was skipped, is invalid, or which limits it misses.
     pub reason: String,
+}
+
+/// How much more was compared than a report of very many rows holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Rows that were compared and are not in [`Report::rows`].
+    pub rows: u64,
+    /// Those of them that were not selected.
+    pub not_selected: u64,
+    /// Candidates in all, those in the report included.
+    pub candidates: u64,
 }
 
 /// What to profile in SGLang: prefill with the scenario's input and 1 output token, decode with 1 input token and the

@@ -7,7 +7,7 @@ mod json;
 mod markdown;
 mod tables;
 
-pub use csv::csv;
+pub use csv::{csv, table_csv};
 pub(crate) use csv::{csv_fields, csv_header};
 pub use html::{Figure, html};
 pub use json::{ShortAnswer, compare_json, json};

@@ -5,8 +5,10 @@ use std::io::{self, BufRead, Write};
 
 use podium_domain::row::ResultRow;
 
+mod shown;
 mod standings;
 
+pub use shown::{WHOLE_REPORT_ROWS, read_chosen};
 pub use standings::Standings;
 
 /// A line that is not a result row.
@@ -55,9 +57,19 @@ pub fn read(mut reader: impl BufRead) -> io::Result<ReadRows> {
     }
 }
 
+/// Whether a line holds nothing.
+fn is_blank(line: &[u8]) -> bool {
+    content(line).is_empty()
+}
+
+/// A line without what surrounds its value.
+fn content(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii()
+}
+
 /// Reads one line; `None` for an empty one.
 fn read_line(line: &[u8]) -> Option<Result<ResultRow, String>> {
-    let text = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+    let text = content(line);
     (!text.is_empty()).then(|| read_row(text))
 }
 

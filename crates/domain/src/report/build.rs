@@ -34,6 +34,8 @@ pub struct ReportInput<'a> {
     pub substitutions: Vec<Substitution>,
     /// Why the run ended before its end (cancelled, failed), if it did.
     pub interrupted: Option<String>,
+    /// What was compared besides `rows`, where there were too many: `rows` are then the best and the first ones.
+    pub left_out: Option<LeftOut>,
     /// Further caveats, in words.
     pub notes: Vec<String>,
 }
@@ -67,7 +69,8 @@ impl Report {
             hardware: hardware(&input, &rows),
             versions: versions(&rows),
             primary_mode: mode,
-            candidates: candidates(&input, &rows),
+            candidates: candidates(&input, &rows).max(input.left_out.map_or(0, |left| left.candidates)),
+            left_out: input.left_out,
             searches: input.searches.clone(),
             best_by_framework,
             comparisons,
@@ -264,6 +267,9 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>,
     }
     if report.flow_check || rows.iter().any(ResultRow::is_flow_check) {
         caveats.push(Caveat::FlowCheck { num_prompts: report.workload.num_prompts });
+    }
+    if let Some(left) = input.left_out {
+        caveats.push(Caveat::LeftOut { rows: left.rows, shown: rows.len() as u64 });
     }
     if let Some(reason) = &input.interrupted {
         caveats.push(Caveat::Interrupted { reason: reason.clone() });

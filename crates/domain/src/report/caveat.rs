@@ -108,6 +108,13 @@ pub enum Caveat {
         /// The different values.
         values: Vec<String>,
     },
+    /// There were too many rows for a report.
+    LeftOut {
+        /// How many were left out.
+        rows: u64,
+        /// How many are in the report.
+        shown: u64,
+    },
     /// Anything else, in words.
     Note {
         /// The words.
@@ -208,6 +215,12 @@ impl fmt::Display for Caveat {
             Caveat::Unequal { what, values } => {
                 write!(f, "Not equal over the rows: {what} ({}).", values.join(", "))
             }
+            Caveat::LeftOut { rows, shown } => write!(
+                f,
+                "{} rows were ranked; tables, charts, counts in caveats and the proof of fairness are made from {shown} of \
+                 them, the best and the first ones. The CSV holds all.",
+                rows + shown
+            ),
             Caveat::Note { text } => f.write_str(text),
         }
     }

@@ -44,6 +44,16 @@ pub fn csv(report: &Report) -> String {
     String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
 }
 
+/// Writes any table as CSV, for example the data of a chart.
+pub fn table_csv(columns: &[String], rows: &[Vec<String>]) -> String {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let mut records = std::iter::once(columns).chain(rows.iter().map(Vec::as_slice));
+    // Writing into memory cannot fail.
+    let written = records.try_for_each(|fields| writer.write_record(fields));
+    debug_assert!(written.is_ok(), "{written:?}");
+    String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
+}
+
 /// The header line.
 pub(crate) fn csv_header(simulated: bool) -> String {
     format!("{}{}\n", COLUMNS.join(","), if simulated { ",simulated" } else { "" })

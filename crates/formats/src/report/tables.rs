@@ -148,6 +148,7 @@ pub(super) fn not_selected(report: &Report) -> Table {
         cells.push(Cell::Text((*reason).clone()));
     }
     table.columns.push(Column { title: "Reason", numeric: false });
+    table.cut += report.left_out.map_or(0, |left| usize::try_from(left.not_selected).unwrap_or(usize::MAX));
     table
 }
 

@@ -120,6 +120,13 @@ fn simulated_rows_are_marked_wherever_they_are_listed() {
 }
 
 #[test]
+fn any_table_is_quoted_as_csv_needs_it() {
+    let text = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+    let csv = table_csv(&text(["a", "b, c"]), &[text(["1 \"x\"", "2"])]);
+    assert_eq!(csv, "a,\"b, c\"\n\"1 \"\"x\"\"\",2\n");
+}
+
+#[test]
 fn long_tables_are_cut_with_a_count() {
     let report = report();
     let failed = report.rows[6].clone();
