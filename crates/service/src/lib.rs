@@ -6,6 +6,7 @@
 mod author;
 mod caller;
 pub mod charts;
+mod datasets;
 mod error;
 mod events;
 mod hosts;
@@ -17,6 +18,7 @@ mod worker;
 
 pub use author::ExamplePlan;
 pub use caller::{Caller, OWNER, Role};
+pub use datasets::longest_row;
 pub use error::{Error, Result};
 pub use podium_formats::cookbook::CookbookPlan;
 pub use podium_store::RunCursor;

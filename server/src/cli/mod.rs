@@ -2,6 +2,7 @@
 
 mod candidates;
 mod compare;
+mod dataset;
 mod import;
 mod load;
 mod plans;
@@ -44,6 +45,7 @@ enum Command {
     Validate(validate::ValidateArgs),
     Candidates(candidates::CandidatesArgs),
     Compare(compare::CompareArgs),
+    Dataset(dataset::DatasetArgs),
     Import(import::ImportArgs),
     Load(Box<load::LoadArgs>),
     Sim(sim::SimArgs),
@@ -71,6 +73,7 @@ impl Cli {
             Command::Validate(args) => validate::run(&args),
             Command::Candidates(args) => candidates::run(&args),
             Command::Compare(args) => compare::run(&args),
+            Command::Dataset(args) => dataset::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Load(args) => load::run(*args).await,
             Command::Sim(args) => Ok(sim::run(args).await),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context as _;
-use podium_domain::plan::Plan;
-use podium_formats::plan::{self, Problem};
+use podium_domain::plan::{Dataset, Model, Plan};
+use podium_formats::plan::{self, Problem, Surroundings};
 
 /// A plan's text.
 pub(super) fn text(path: &Path) -> anyhow::Result<String> {
@@ -20,9 +20,19 @@ pub(super) fn text_beside(plan: &Path, name: &str) -> io::Result<String> {
     }
 }
 
+/// The longest request of a plan's file, where this machine can tell. The file is looked for like any that a plan names.
+pub(super) fn longest_row(plan: &Path) -> impl Fn(&Dataset, &Model) -> Result<Option<u32>, String> {
+    move |dataset, model| {
+        let Some(name) = &dataset.path else { return Ok(None) };
+        let beside = plan.parent().map(|folder| folder.join(name)).filter(|_| !Path::new(name).exists());
+        podium_service::longest_row(&beside.unwrap_or_else(|| name.into()), dataset, model)
+    }
+}
+
 /// A plan that has no problems, or all of its problems as lines on standard error.
 pub(super) fn read(path: &Path) -> anyhow::Result<Option<Plan>> {
-    let reading = plan::read(&text(path)?);
+    let surroundings = Surroundings { longest_row: Some(&longest_row(path)), ..Surroundings::default() };
+    let reading = plan::read_with(&text(path)?, &surroundings);
     for problem in &reading.problems {
         eprintln!("{}", line(path, problem));
     }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use podium_formats::{help, plan};
+use podium_formats::help;
+use podium_formats::plan::{self, Surroundings};
 use serde_json::json;
 
 use super::{plans, print};
@@ -49,7 +50,9 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     for file in plans::files(&args.files)? {
         let yaml = plans::text(&file)?;
-        let reading = plan::read_with_help(&yaml, help.as_ref());
+        let longest_row = plans::longest_row(&file);
+        let surroundings = Surroundings { help: help.as_ref(), longest_row: Some(&longest_row) };
+        let reading = plan::read_with(&yaml, &surroundings);
         let mut problems = if args.strict { plan::strict_problems(&reading) } else { reading.problems };
         let mut warnings = reading.warnings;
         let options = plan::check_options_files(&yaml, &|name| plans::text_beside(&file, name));

@@ -108,10 +108,8 @@ impl RunTask<'_> {
         let samples_path =
             launch_folder(self.worker.data_dir(), server.launch_id).join(format!("{}.samples", measurement.id));
         let job = match job(&self.plan, &engine.base_url(), server, measurement) {
-            Some(job) => LoadJob { samples_path: Some(samples_path), telemetry: Some(telemetry(candidate)), ..job },
-            None => {
-                return Ok(LoadEnd::Trouble(AgentError::Refused("the plan has no such scenario any more".to_owned())));
-            }
+            Ok(job) => LoadJob { samples_path: Some(samples_path), telemetry: Some(telemetry(candidate)), ..job },
+            Err(reason) => return Ok(LoadEnd::Trouble(AgentError::Refused(reason))),
         };
         let mut agent = match Agent::start(self.host(), &self.worker.options.agent, job).await {
             Ok(agent) => agent,
