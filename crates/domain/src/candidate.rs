@@ -54,6 +54,8 @@ pub struct CandidateSet {
     pub without_limit: Option<u64>,
     /// The values that the limit leaves untried.
     pub untried: Vec<UntriedValue>,
+    /// The smallest limit that tries every value at least once; `None` where it is not known.
+    pub limit_for_all: Option<u64>,
 }
 
 /// Combinations that are looked at before the search for further distinct candidates ends.
@@ -85,12 +87,19 @@ pub fn generate(plan: &Plan, framework: Framework, part: &FrameworkPlan) -> Resu
     let mut seen_argv = HashSet::new();
     let mut candidates = Vec::new();
     let mut distinct: u64 = 0;
+    let mut limit_for_all = None;
+    let mut unseen: Vec<(&String, &Value)> =
+        space.iter().flat_map(|(name, values)| values.iter().map(move |value| (*name, value))).collect();
     let mut push = |flags: FlagMap, baseline: bool| {
         let argv = argv(plan, framework, part, &command, &flags, &negatable, baseline);
         if !seen_argv.insert(argv.clone()) {
             return;
         }
         distinct += 1;
+        unseen.retain(|(name, value)| flags.get(*name) != Some(value));
+        if unseen.is_empty() && limit_for_all.is_none() {
+            limit_for_all = Some(distinct);
+        }
         if candidates.len() < limit {
             let candidate_id = candidate_id(framework, &part.base_server_flags, &flags, baseline);
             let command = flags::shell_join(&argv);
@@ -108,7 +117,7 @@ pub fn generate(plan: &Plan, framework: Framework, part: &FrameworkPlan) -> Resu
     }
     let without_limit = combinations.filter(|&count| count <= MAX_COMBINATIONS).map(|_| distinct);
     let untried = untried(framework, &space, &candidates);
-    Ok(CandidateSet { candidates, without_limit, untried })
+    Ok(CandidateSet { candidates, without_limit, untried, limit_for_all })
 }
 
 /// The `index`-th combination of the product, last key fastest.
@@ -282,6 +291,12 @@ mod tests {
         assert_eq!(set.without_limit, Some(4));
         let values: Vec<_> = set.untried.iter().map(|u| u.value.clone()).collect();
         assert_eq!(values, [json!(2), json!(3)]);
+        assert_eq!(set.limit_for_all, Some(4));
+        let two = part(json!({"a": 1}), json!({"a": [1, 2], "b": [1, 2, 3]}));
+        let set = generate(&plan(1), Framework::Vllm, &two).unwrap();
+        assert_eq!((set.limit_for_all, set.without_limit), (Some(5), Some(7)), "a=2 comes with the fifth");
+        assert!(generate(&plan(5), Framework::Vllm, &two).unwrap().untried.is_empty());
+        assert!(!generate(&plan(4), Framework::Vllm, &two).unwrap().untried.is_empty());
     }
 
     #[test]

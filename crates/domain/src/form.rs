@@ -175,6 +175,11 @@ pub enum PlanEdit {
         /// Whether it takes part.
         enabled: bool,
     },
+    /// Replaces what every enabled framework searches by what is proposed for a depth, and sets tier and limit.
+    ProposeSearch {
+        /// 1, 2 or 3.
+        tier: String,
+    },
     /// Sets a base flag.
     SetFlag {
         /// Of which framework.

@@ -133,12 +133,12 @@ impl Seeds {
             Kind::Plan => self.plans[random.below(self.plans.len())].as_bytes(),
             Kind::Help => HELP.as_bytes(),
             Kind::Options => OPTIONS.as_bytes(),
-            Kind::Rows => include_bytes!("../src/report/fixtures/rows.jsonl"),
+            Kind::Rows => include_bytes!("../../src/report/fixtures/rows.jsonl"),
         }
     }
 }
 
-const HELP: &str = include_str!("../src/fixtures/vllm-serve.txt");
+const HELP: &str = include_str!("../../src/fixtures/vllm-serve.txt");
 
 /// A seed text with a few places changed.
 fn mutate(random: &mut Random, seeds: &Seeds, kind: Kind) -> Vec<u8> {

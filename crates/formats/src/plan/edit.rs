@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::inline::{quote, typed, typed_list};
 use super::problem::Problem;
-use super::project::{lookup, project};
+use super::project::{is_product, lookup, project};
 use super::read::without_bom;
 use super::splice::{Fragment, Step, remove, set, steps};
 use super::starter;
@@ -26,6 +26,7 @@ pub fn apply(text: &str, edit: &PlanEdit) -> Result<String, Problem> {
         PlanEdit::AddScenario { scenario } => set_scenario(text, scenarios(text)?.len(), scenario),
         PlanEdit::RemoveScenario { index } => remove_scenario(text, *index as usize),
         PlanEdit::EnableFramework { framework, enabled } => enable(text, *framework, *enabled),
+        PlanEdit::ProposeSearch { tier } => propose(text, starter::tier_of(tier)),
         PlanEdit::SetFlag { framework, flag, value } => {
             set_typed(text, &flag_path(text, *framework, "base_server_flags", flag)?, value)
         }
@@ -100,7 +101,8 @@ fn set_scenario(text: &str, index: usize, row: &ScenarioRow) -> Result<String, P
     }
     let root = tree::parse(text)?.root;
     let list = |key: &str| lookup(&root, &["dataset", key]).and_then(Node::items);
-    let aligned = SCENARIO_LISTS.iter().all(|key| list(key).is_some_and(|items| items.len() == rows.len()));
+    let aligned =
+        !is_product(&root) && SCENARIO_LISTS.iter().all(|key| list(key).is_some_and(|items| items.len() == rows.len()));
     let mut text = text.to_owned();
     if aligned && !rows.is_empty() {
         for (key, item) in SCENARIO_LISTS.into_iter().zip(scenario_items(row)) {
@@ -121,8 +123,9 @@ fn set_scenario(text: &str, index: usize, row: &ScenarioRow) -> Result<String, P
     write_scenarios(text, &rows)
 }
 
-/// Writes all three lists, where they are not aligned as they are.
+/// Writes all three lists, where they are not aligned as they are. Pairs of lengths become plain scenarios by that.
 fn write_scenarios(mut text: String, rows: &[ScenarioRow]) -> Result<String, Problem> {
+    text = remove(&text, &keys(["dataset", "scenario_product"]))?;
     let items: Vec<_> = rows.iter().map(scenario_items).collect();
     for (column, key) in SCENARIO_LISTS.into_iter().enumerate() {
         let written: Vec<_> = items.iter().map(|row| row[column].0.as_str()).collect();
@@ -134,9 +137,13 @@ fn write_scenarios(mut text: String, rows: &[ScenarioRow]) -> Result<String, Pro
 }
 
 fn remove_scenario(text: &str, index: usize) -> Result<String, Problem> {
-    let count = scenarios(text)?.len();
-    if index >= count {
-        return Err(no_scenario(index, count));
+    let mut rows = scenarios(text)?;
+    if index >= rows.len() {
+        return Err(no_scenario(index, rows.len()));
+    }
+    if is_product(&tree::parse(text)?.root) {
+        rows.remove(index);
+        return write_scenarios(text.to_owned(), &rows);
     }
     let mut text = text.to_owned();
     for key in SCENARIO_LISTS {
@@ -175,12 +182,36 @@ fn enable(text: &str, framework: Framework, enabled: bool) -> Result<String, Pro
     }
 }
 
+/// The smallest search that answers a question of this depth, for every framework that takes part.
+fn propose(text: &str, tier: u8) -> Result<String, Problem> {
+    let enabled: Vec<Framework> = project(text)
+        .unwrap_or_default()
+        .frameworks
+        .iter()
+        .filter(|form| form.enabled)
+        .map(|form| form.framework)
+        .collect();
+    let mut text = set_typed(text, &keys(["search", "tier"]), &tier.to_string())?;
+    let limit = starter::proposed_limit(tier).to_string();
+    text = set_typed(&text, &keys(["search", "max_candidates_per_framework"]), &limit)?;
+    for framework in enabled {
+        let lines: Vec<_> = starter::proposed_search(framework, tier)
+            .into_iter()
+            .map(|(flag, values)| format!("{flag}: {values}"))
+            .collect();
+        let value = tree::parse(&lines.join("\n"))?.root.to_value();
+        let place = keys(["frameworks", framework.id(), "search_space"]);
+        text = set(&remove(&text, &place)?, &place, &Fragment::block(lines, value))?;
+    }
+    Ok(text)
+}
+
 /// The place of a flag, as the plan spells it where it has it.
 fn flag_path(text: &str, framework: Framework, part: &str, flag: &str) -> Result<Vec<Step>, Problem> {
     let id = framework.id();
     let name = flag.trim().trim_start_matches("--").replace('-', "_");
-    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        let message = format!("`{flag}` is not the name of a flag: use letters, digits and underscores");
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)) {
+        let message = format!("`{flag}` is not the name of a flag: use letters, digits, underscores and dots");
         return Err(Problem::new(format!("frameworks.{id}.{part}"), None, message));
     }
     let root = tree::parse(text)?.root;

@@ -8,6 +8,7 @@ use super::inline;
 use super::problem::Problem;
 use super::read::without_bom;
 use super::tree::{self, Content, Node};
+use super::workload::MAX_SCENARIOS;
 
 /// The form of a plan. It works on plans whose values are wrong, so that they can be corrected; it fails only where
 /// the text is no YAML or no mapping.
@@ -23,6 +24,11 @@ pub fn project(text: &str) -> Result<PlanForm, Vec<Problem>> {
 /// The value at a chain of keys.
 pub(super) fn lookup<'a>(root: &'a Node, path: &[&str]) -> Option<&'a Node> {
     path.iter().try_fold(root, |node, key| node.get(key))
+}
+
+/// Whether every input length is paired with every output length.
+pub(super) fn is_product(root: &Node) -> bool {
+    lookup(root, &["dataset", "scenario_product"]).is_some_and(|node| node.to_value() == Value::Bool(true))
 }
 
 struct Projection<'a> {
@@ -67,15 +73,19 @@ impl Projection<'_> {
     fn scenarios(&self) -> Vec<ScenarioRow> {
         let list = |key| self.node(&["dataset", key]).and_then(Node::items).unwrap_or_default();
         let (names, input, output) = (list("scenario_names"), list("input_len"), list("output_len"));
-        let count = names.len().max(input.len()).max(output.len());
         let item = |list: &[Node], index| list.get(index).map(|node| self.field_of(node)).unwrap_or_default();
-        (0..count)
-            .map(|index| ScenarioRow {
-                name: item(names, index),
-                input_len: item(input, index),
-                output_len: item(output, index),
-            })
-            .collect()
+        let row = |name, input_at, output_at| ScenarioRow {
+            name: item(names, name),
+            input_len: item(input, input_at),
+            output_len: item(output, output_at),
+        };
+        if is_product(self.root) && !output.is_empty() {
+            // No more than a plan may have; a plan with more is told so.
+            let count = input.len().saturating_mul(output.len()).min(MAX_SCENARIOS);
+            return (0..count).map(|index| row(index, index / output.len(), index % output.len())).collect();
+        }
+        let count = names.len().max(input.len()).max(output.len());
+        (0..count).map(|index| row(index, index, index)).collect()
     }
 
     fn frameworks(&self) -> Vec<FrameworkForm> {

@@ -22,7 +22,7 @@ pub struct Starter {
 /// searched knobs.
 pub fn blank(starter: &Starter) -> String {
     let gpu_model = starter.gpu_model.as_deref().map(quote).unwrap_or_else(|| "null".to_owned());
-    let sizes = Sizes { gpu_count: starter.gpu_count, longest: 9000 };
+    let sizes = Sizes { gpu_count: starter.gpu_count, longest: 9000, tier: DEFAULT_TIER };
     let mut text = format!(
         "schema_version: 1
 source:
@@ -74,6 +74,20 @@ pub(super) struct Sizes {
     pub gpu_count: u32,
     /// Prompt plus output of the longest scenario, tokens.
     pub longest: u32,
+    /// How deep the search is to be: 1 to 3.
+    pub tier: u8,
+}
+
+/// The tier of a plan that names none.
+const DEFAULT_TIER: u8 = 2;
+
+/// The candidates of each framework that a search of this depth is worth, the baseline included.
+pub fn proposed_limit(tier: u8) -> u32 {
+    match tier {
+        1 => 3,
+        2 => 8,
+        _ => 40,
+    }
 }
 
 impl Sizes {
@@ -82,7 +96,50 @@ impl Sizes {
         let number = |text: &str| text.parse::<u32>().ok();
         let longest =
             form.scenarios.iter().filter_map(|row| number(&row.input_len)?.checked_add(number(&row.output_len)?)).max();
-        Sizes { gpu_count: number(&form.gpu_count).unwrap_or(1), longest: longest.unwrap_or(9000) }
+        Sizes {
+            gpu_count: number(&form.gpu_count).unwrap_or(1),
+            longest: longest.unwrap_or(9000),
+            tier: tier_of(&form.tier),
+        }
+    }
+}
+
+/// The tier that a form's field holds.
+pub(super) fn tier_of(text: &str) -> u8 {
+    text.trim().parse().ok().filter(|tier| (1..=3).contains(tier)).unwrap_or(DEFAULT_TIER)
+}
+
+/// The flags that a search of this depth tries, with their values: the one that matters most, a few, or whatever is
+/// worth a long run.
+pub(super) fn proposed_search(framework: Framework, tier: u8) -> Vec<(&'static str, &'static str)> {
+    let (first, second, rest): ((_, _), (_, _), &[_]) = match framework {
+        Framework::Sglang => (
+            ("chunked_prefill_size", "[4096, 8192]"),
+            ("max_running_requests", "[32, 64, 128]"),
+            &[("num_continuous_decode_steps", "[1, 4]"), ("disable_overlap_schedule", "[null, true]")],
+        ),
+        Framework::Vllm => (
+            ("max_num_batched_tokens", "[8192, 16384]"),
+            ("max_num_seqs", "[64, 128, 256]"),
+            &[("enable_chunked_prefill", "[true, false]"), ("enable_prefix_caching", "[true, false]")],
+        ),
+        Framework::TensorrtLlm => (
+            ("max_num_tokens", "[8192, 16384]"),
+            ("max_batch_size", "[64, 128, 256]"),
+            &[
+                ("enable_chunked_prefill", "[null, true]"),
+                ("scheduler_config.capacity_scheduler_policy", "[GUARANTEED_NO_EVICT, MAX_UTILIZATION]"),
+            ],
+        ),
+        Framework::Tokenspeed => (("chunked_prefill_size", "[8192, 16384]"), ("max_num_seqs", "[64, 128, 256]"), &[]),
+        Framework::LlamaCpp => {
+            (("parallel", "[4, 8]"), ("ubatch_size", "[256, 512]"), &[("flash_attn", "[\"on\", \"off\"]")])
+        }
+    };
+    match tier {
+        1 => vec![first],
+        2 => vec![first, second],
+        _ => [&[first, second], rest].concat(),
     }
 }
 
@@ -94,40 +151,29 @@ pub(super) fn framework_lines(framework: Framework, sizes: &Sizes) -> Vec<String
     let gpus = sizes.gpu_count.max(1);
     // Room for a few tokens more than asked: chat templates add some.
     let context = sizes.longest.saturating_add(512).next_multiple_of(1024).max(2048);
-    let (base, search): (Vec<String>, Vec<&str>) = match framework {
-        Framework::Sglang => (
-            vec![format!("tp_size: {gpus}"), "mem_fraction_static: 0.85".into(), "schedule_policy: lpm".into()],
-            vec!["chunked_prefill_size: [4096, 8192]", "max_running_requests: [32, 64, 128]"],
-        ),
-        Framework::Vllm => (
-            vec![
-                format!("tensor_parallel_size: {gpus}"),
-                "gpu_memory_utilization: 0.9".into(),
-                format!("max_model_len: {context}"),
-            ],
-            vec!["max_num_batched_tokens: [8192, 16384]", "max_num_seqs: [64, 128, 256]"],
-        ),
-        Framework::TensorrtLlm => (
-            vec![
-                "backend: pytorch".into(),
-                format!("tp_size: {gpus}"),
-                "kv_cache_free_gpu_memory_fraction: 0.85".into(),
-                format!("max_seq_len: {context}"),
-            ],
-            vec!["max_num_tokens: [8192, 16384]", "max_batch_size: [64, 128, 256]"],
-        ),
-        Framework::Tokenspeed => (
-            vec![
-                format!("tensor_parallel_size: {gpus}"),
-                "gpu_memory_utilization: 0.9".into(),
-                format!("max_model_len: {context}"),
-            ],
-            vec!["chunked_prefill_size: [8192, 16384]", "max_num_seqs: [64, 128, 256]"],
-        ),
-        Framework::LlamaCpp => (
-            vec![format!("ctx_size: {}", context.saturating_mul(LLAMA_CPP_SLOTS)), "parallel: 4".into()],
-            vec!["parallel: [4, 8]", "ubatch_size: [256, 512]"],
-        ),
+    let base: Vec<String> = match framework {
+        Framework::Sglang => {
+            vec![format!("tp_size: {gpus}"), "mem_fraction_static: 0.85".into(), "schedule_policy: lpm".into()]
+        }
+        Framework::Vllm => vec![
+            format!("tensor_parallel_size: {gpus}"),
+            "gpu_memory_utilization: 0.9".into(),
+            format!("max_model_len: {context}"),
+        ],
+        Framework::TensorrtLlm => vec![
+            "backend: pytorch".into(),
+            format!("tp_size: {gpus}"),
+            "kv_cache_free_gpu_memory_fraction: 0.85".into(),
+            format!("max_seq_len: {context}"),
+        ],
+        Framework::Tokenspeed => vec![
+            format!("tensor_parallel_size: {gpus}"),
+            "gpu_memory_utilization: 0.9".into(),
+            format!("max_model_len: {context}"),
+        ],
+        Framework::LlamaCpp => {
+            vec![format!("ctx_size: {}", context.saturating_mul(LLAMA_CPP_SLOTS)), "parallel: 4".into()]
+        }
     };
     let mut lines = vec![format!("server_command: {}", quote(framework.spec().server_command))];
     if framework == Framework::TensorrtLlm {
@@ -136,6 +182,7 @@ pub(super) fn framework_lines(framework: Framework, sizes: &Sizes) -> Vec<String
     lines.push("base_server_flags:".into());
     lines.extend(base.into_iter().map(|line| format!("  {line}")));
     lines.push("search_space:".into());
-    lines.extend(search.into_iter().map(|line| format!("  {line}")));
+    let search = proposed_search(framework, sizes.tier);
+    lines.extend(search.into_iter().map(|(flag, values)| format!("  {flag}: {values}")));
     lines
 }

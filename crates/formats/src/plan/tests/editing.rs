@@ -1,5 +1,6 @@
 use podium_domain::form::{PlanEdit, ScenarioRow};
 use podium_domain::framework::Framework;
+use serde_json::json;
 
 use super::*;
 
@@ -125,4 +126,61 @@ fn edits_that_make_no_sense_are_refused_with_a_reason() {
     assert!(refused(flag(Framework::Sglang, "tp_size")).contains("enable it first"));
     assert!(refused(flag(Framework::Vllm, "a: b")).contains("not the name of a flag"));
     assert!(apply("a: [", &set("b", "1")).is_err());
+}
+
+#[test]
+fn pairs_of_lengths_become_plain_scenarios_when_one_is_edited() {
+    let text = "model: {name: m}\ndataset:\n  scenario_product: true\n  input_len: [1, 2]\n  output_len: [8, 9]\n";
+    let rows = |text: &str| {
+        let rows = project(text).unwrap().scenarios;
+        rows.iter().map(|row| format!("{} {} {}", row.name, row.input_len, row.output_len)).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(text), [" 1 8", " 1 9", " 2 8", " 2 9"]);
+    let removed = apply(text, &PlanEdit::RemoveScenario { index: 1 }).unwrap();
+    assert_eq!(rows(&removed), [" 1 8", " 2 8", " 2 9"]);
+    assert!(!removed.contains("scenario_product"), "{removed}");
+    let scenario = ScenarioRow { name: "long".into(), input_len: "70".into(), output_len: "9".into() };
+    let changed = apply(text, &PlanEdit::SetScenario { index: 3, scenario }).unwrap();
+    assert_eq!(rows(&changed)[2..], [" 2 8", "long 70 9"]);
+}
+
+#[test]
+fn an_option_of_a_file_is_searched_by_its_dotted_name() {
+    let edit = PlanEdit::SetSearch {
+        framework: Framework::TensorrtLlm,
+        flag: "kv_cache_config.dtype".into(),
+        values: "auto, fp8".into(),
+    };
+    let plan = read(&apply(PLAN, &edit).unwrap()).plan.unwrap();
+    let part = &plan.frameworks[&Framework::TensorrtLlm];
+    assert_eq!(part.search_space["kv_cache_config.dtype"], [json!("auto"), json!("fp8")]);
+}
+
+/// What is proposed fits its own limit, and nothing of it is left untried.
+#[test]
+fn a_depth_proposes_a_search_that_its_limit_holds() {
+    let starter = Starter {
+        model_name: "org/model".into(),
+        frameworks: Framework::ALL.to_vec(),
+        gpu_model: Some("H100".into()),
+        gpu_count: 2,
+    };
+    let mut sizes = Vec::new();
+    for tier in 1..=3u8 {
+        let text = apply(&blank(&starter), &PlanEdit::ProposeSearch { tier: tier.to_string() }).unwrap();
+        let reading = read(&text);
+        assert_eq!((reading.problems.as_slice(), reading.warnings.as_slice()), (&[][..], &[][..]), "{text}");
+        let plan = reading.plan.unwrap();
+        assert_eq!(plan.search.tier, tier);
+        let sets = podium_domain::candidate::generate_all(&plan).unwrap();
+        assert_eq!(sets.len(), 5);
+        for set in &sets {
+            assert!(set.without_limit.unwrap() == set.candidates.len() as u64 && set.untried.is_empty(), "{set:?}");
+        }
+        sizes.push(sets.iter().map(|set| set.candidates.len()).sum::<usize>());
+    }
+    assert!(sizes.is_sorted() && sizes[0] < sizes[2], "{sizes:?}");
+    let added = apply("search: {tier: 1}\n", &PlanEdit::EnableFramework { framework: Framework::Vllm, enabled: true });
+    let added = added.unwrap();
+    assert!(added.contains("max_num_batched_tokens") && !added.contains("max_num_seqs"), "{added}");
 }
