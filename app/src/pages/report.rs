@@ -53,7 +53,7 @@ fn page(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> {
             "Report made "
             <Moment at=view.created_at />
         </p>
-        {report_body(&view.report)}
+        {report_body(&view.report, &format!("/reports/{}/charts", view.id))}
         <section id="downloads">
             <h2>"Take it with you"</h2>
             <p class="button-row">

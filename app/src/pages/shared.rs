@@ -24,11 +24,11 @@ pub fn SharedReportPage() -> impl IntoView {
     }
     loaded(async move {
         let report = service()?.shared_report(&token).await?;
-        Ok(page(&report))
+        Ok(page(&report, &token))
     })
 }
 
-fn page(view: &ReportView) -> impl IntoView + use<> {
+fn page(view: &ReportView, token: &str) -> impl IntoView + use<> {
     let title = view.report.title.clone();
     let description = view.report.answers().join(" ");
     view! {
@@ -37,6 +37,6 @@ fn page(view: &ReportView) -> impl IntoView + use<> {
         <Meta name="robots" content="noindex, nofollow" />
         <h1>{title}</h1>
         <p class="muted">{format!("Report of {}", crate::format::absolute(view.created_at))}</p>
-        {report_body(&view.report)}
+        {report_body(&view.report, &format!("/r/{token}/charts"))}
     }
 }

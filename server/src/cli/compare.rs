@@ -1,7 +1,7 @@
 //! `podium compare`
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use clap::Args;
 use podium_domain::ranking::Preference;
 use podium_domain::report::{Report, ReportInput};
 use podium_formats::report::{self, ShortAnswer};
-use podium_formats::rows::{self, RowProblem, Standings};
+use podium_formats::rows::{self, RowProblem, Standings, WHOLE_REPORT_ROWS};
 use podium_service::charts;
 
 use super::print;
@@ -50,46 +50,17 @@ pub(super) struct CompareArgs {
 }
 
 pub(super) fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
-    // Only the report needs the rows themselves; the short answer and the CSV also go with millions of them.
-    if args.json && args.markdown.is_none() && args.html.is_none() {
-        return short(args);
-    }
-    let mut input = ReportInput::default();
-    let mut wrong = Wrong::default();
-    for path in &args.rows {
-        let read =
-            rows::read(BufReader::new(open(path)?)).with_context(|| format!("cannot read {}", path.display()))?;
-        wrong.say(path, &read.problems);
-        input.rows.extend(read.rows);
-    }
-    if wrong.stops(args) {
-        return Ok(ExitCode::FAILURE);
-    }
-    let report = Report::build(input);
-    let write = |path: &Option<PathBuf>, text: &dyn Fn() -> String| match path {
-        Some(path) => write_file(path, &text()),
-        None => Ok(()),
-    };
-    write(&args.markdown, &|| report::markdown(&report))?;
-    write(&args.csv, &|| report::csv(&report))?;
-    write(&args.html, &|| report::html(&report, &charts::for_report(&report)))?;
-    if args.json {
-        print_json(&ShortAnswer::of(&report))?;
-    } else {
-        let answers = report.answers();
-        print(&answers.iter().map(|answer| format!("{answer}\n")).collect::<String>())?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `--json` and `--csv` alone.
-fn short(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let mut standings = Standings::new(Preference::default(), args.csv.is_some());
+    let mut files = Vec::new();
     let mut wrong = Wrong::default();
     for path in &args.rows {
-        let read = standings.read(open(path)?, threads);
-        wrong.say(path, &read.with_context(|| format!("cannot read {}", path.display()))?);
+        let first = standings.rows().len();
+        let mut file = InputFile { path, held: hold_pipe(path)?, first, problems: Vec::new() };
+        let read = standings.read(file.reader()?, threads);
+        file.problems = read.with_context(|| format!("cannot read {}", path.display()))?;
+        wrong.say(path, &file.problems);
+        files.push(file);
     }
     if wrong.stops(args) {
         return Ok(ExitCode::FAILURE);
@@ -101,7 +72,13 @@ fn short(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     };
     thread::scope(|scope| {
         let written = args.csv.as_deref().map(|path| scope.spawn(move || write_csv(path)));
-        print_json(&ShortAnswer::of_standings(standings.rows(), &order))?;
+        // Only the report needs rows themselves; the short answer and the CSV also go with millions of them.
+        if args.json {
+            print_json(&ShortAnswer::of_standings(standings.rows(), &order))?;
+        }
+        if !args.json || args.markdown.is_some() || args.html.is_some() {
+            write_report(args, &files, &standings, &order)?;
+        }
         match written.map(thread::ScopedJoinHandle::join) {
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             Some(Ok(written)) => written,
@@ -109,6 +86,73 @@ fn short(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file of rows.
+struct InputFile<'a> {
+    path: &'a Path,
+    /// Its content, where it cannot be read twice.
+    held: Option<Vec<u8>>,
+    /// The index of its first row among the rows of all files.
+    first: usize,
+    problems: Vec<RowProblem>,
+}
+
+impl InputFile<'_> {
+    fn reader(&self) -> anyhow::Result<Box<dyn Read + '_>> {
+        Ok(match &self.held {
+            Some(content) => Box::new(content.as_slice()),
+            None => Box::new(open(self.path)?),
+        })
+    }
+}
+
+/// What a pipe or a device holds: it gives its content once.
+fn hold_pipe(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut file = open(path)?;
+    let cannot = || format!("cannot read {}", path.display());
+    if file.metadata().with_context(cannot)?.is_file() {
+        return Ok(None);
+    }
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).with_context(cannot)?;
+    Ok(Some(content))
+}
+
+/// Writes Markdown and HTML, and prints the answers unless JSON was asked for.
+fn write_report(
+    args: &CompareArgs,
+    files: &[InputFile<'_>],
+    standings: &Standings,
+    order: &[usize],
+) -> anyhow::Result<()> {
+    let (chosen, left_out) = match standings.rows().len() {
+        0..=WHOLE_REPORT_ROWS => ((0..standings.rows().len()).collect(), None),
+        _ => {
+            let (chosen, left_out) = standings.chosen(order);
+            (chosen, Some(left_out))
+        }
+    };
+    let mut input = ReportInput { left_out, ..ReportInput::default() };
+    let ends = files.iter().skip(1).map(|file| file.first).chain([standings.rows().len()]);
+    for (file, end) in files.iter().zip(ends) {
+        let of_file =
+            chosen.iter().filter(|&&index| (file.first..end).contains(&index)).map(|index| index - file.first);
+        let rows = rows::read_chosen(BufReader::new(file.reader()?), &file.problems, of_file);
+        input.rows.extend(rows.with_context(|| format!("cannot read {} again", file.path.display()))?);
+    }
+    let report = Report::build(input);
+    if let Some(path) = &args.markdown {
+        write_file(path, &report::markdown(&report))?;
+    }
+    if let Some(path) = &args.html {
+        write_file(path, &report::html(&report, &charts::for_report(&report)))?;
+    }
+    if !args.json {
+        let answers = report.answers();
+        print(&answers.iter().map(|answer| format!("{answer}\n")).collect::<String>())?;
+    }
+    Ok(())
 }
 
 /// How many lines are no rows.

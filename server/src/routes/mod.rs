@@ -2,6 +2,7 @@
 //!
 //! Each handler parses, calls the service once and maps the outcome.
 
+mod charts;
 mod failure;
 mod hosts;
 mod logs;
@@ -54,6 +55,8 @@ pub(crate) fn own() -> Vec<OwnRoute> {
         on_get("/runs/{id}/report.csv", reports::csv),
         on_get("/runs/{id}/report.json", reports::json),
         on_get("/runs/{id}/report.html", reports::html),
+        on_get("/reports/{id}/charts/{file}", charts::of_report),
+        on_get("/r/{token}/charts/{file}", charts::of_share),
         on_post("/runs/{id}/report", shares::create),
         on_post("/shares/{id}/revoke", shares::revoke),
         on_post("/hosts/{id}/check", hosts::check),

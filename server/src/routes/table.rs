@@ -58,6 +58,8 @@ pub(crate) const TABLE: &[Row] = &[
     row("POST", "/hosts/{id}/check", Role::Runner),
     // Streams and downloads
     row("GET", "/runs/{id}/events", Role::Viewer),
+    row("GET", "/reports/{id}/charts/{file}", Role::Viewer),
+    Row { method: "GET", path: "/r/{token}/charts/{file}", access: Access::Link },
     row("GET", "/runs/{id}/report.md", Role::Viewer),
     row("GET", "/runs/{id}/report.csv", Role::Viewer),
     row("GET", "/runs/{id}/report.json", Role::Viewer),
@@ -138,7 +140,7 @@ mod tests {
     #[test]
     fn only_shared_reports_are_open_to_whoever_has_the_link() {
         let open: Vec<_> = TABLE.iter().filter(|row| row.access == Access::Link).map(|row| row.path).collect();
-        assert_eq!(open, ["/r/{token}"]);
+        assert_eq!(open, ["/r/{token}", "/r/{token}/charts/{file}"]);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use podium_service::charts::{self, Chart, ChartData, Target};
 /// Half the width of a point's target, in the picture's pixels.
 const TARGET_RADIUS: &str = "9";
 
-/// Every chart as a figure with caption and data table.
-pub(super) fn charts(report: &Report) -> AnyView {
+/// Every chart as a figure with caption, data table and links to its files, which are under `files`.
+pub(super) fn charts(report: &Report, files: &str) -> AnyView {
     let charts = charts::for_report(report);
-    let figures = charts.iter().map(figure).collect_view();
+    let figures = charts.iter().enumerate().map(|(index, chart)| figure(chart, &format!("{files}/{}", index + 1)));
+    let figures = figures.collect_view();
     view! {
         <section id="charts" class="report-section" aria-label="Charts">
             <h2>"Charts"</h2>
@@ -20,7 +21,8 @@ pub(super) fn charts(report: &Report) -> AnyView {
     .into_any()
 }
 
-fn figure(chart: &Chart) -> AnyView {
+/// One chart; `file` is the address of its files without their ending.
+fn figure(chart: &Chart, file: &str) -> AnyView {
     let targets = chart.targets.iter().map(target).collect_view();
     view! {
         <figure class="card chart" id=chart.id.clone()>
@@ -39,6 +41,15 @@ fn figure(chart: &Chart) -> AnyView {
                     {targets}
                 </svg>
             </div>
+            <p class="chart-files">
+                <a href=format!("{file}.svg") rel="external" aria-label=format!("{} as SVG", chart.figure.title)>
+                    "SVG"
+                </a>
+                " "
+                <a href=format!("{file}.csv") rel="external" download aria-label=format!("{} as CSV", chart.figure.title)>
+                    "CSV"
+                </a>
+            </p>
             {table(&chart.data, &chart.figure.title)}
         </figure>
     }

@@ -3,21 +3,23 @@
 mod charts;
 mod columns;
 mod facts;
+mod fairness;
 mod tables;
 mod winner;
 
 use leptos::prelude::*;
 use podium_domain::report::Report;
 
-/// Everything of a report, the answer first.
-pub fn report_body(report: &Report) -> AnyView {
+/// Everything of a report, the answer first. The charts' files are under the address `chart_files`.
+pub fn report_body(report: &Report, chart_files: &str) -> AnyView {
     view! {
         {winner::answers(report)}
-        {charts::charts(report)}
+        {charts::charts(report, chart_files)}
         {tables::comparisons(report)}
         {tables::best_by_framework(report)}
         {tables::other_modes(report)}
         {tables::not_selected(report)}
+        {fairness::proof(report)}
         {facts::caveats(report)}
         {facts::handoffs(report)}
         {facts::conditions(report)}

@@ -7,6 +7,9 @@ use podium_domain::row::framework_name;
 
 use super::columns::{BEST, COMPARED, OTHER, table};
 
+/// Rows shown of a table that can be long; the rest is a count.
+const MAX_ROWS: usize = 200;
+
 /// The frameworks' best rows against each other, scenario by scenario.
 pub(super) fn comparisons(report: &Report) -> AnyView {
     let tables = report
@@ -74,6 +77,7 @@ pub(super) fn not_selected(report: &Report) -> AnyView {
     let rows = report
         .not_selected
         .iter()
+        .take(MAX_ROWS)
         .filter_map(|entry| {
             let row = report.row(entry.row)?;
             let sla = match (row.is_measured(), row.sla_verdict().passed) {
@@ -102,6 +106,8 @@ pub(super) fn not_selected(report: &Report) -> AnyView {
             view! { <p class="muted">"None: every candidate ran and held the SLA."</p> }.into_any(),
         );
     }
+    let cut = report.not_selected.len().saturating_sub(MAX_ROWS);
+    let more = (cut > 0).then(|| view! { <p class="muted">{format!("… and {cut} more.")}</p> });
     let body = view! {
         <p>
             "A record of configurations that were tried and not selected because they failed, were skipped, or completed and missed the SLA."
@@ -119,6 +125,7 @@ pub(super) fn not_selected(report: &Report) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {more}
     };
     section("not-selected", "Failed or SLA-failing candidates", body.into_any())
 }

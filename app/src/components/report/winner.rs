@@ -57,6 +57,7 @@ fn card(report: &Report, comparison: &ScenarioComparison, index: usize) -> AnyVi
     };
     let framework = answer.framework.clone().unwrap_or_default();
     let labels = view! {
+        {answer.unfair.then(|| label("unfair comparison", "A line of the proof of fairness fails"))}
         {answer.simulated.then(|| label("simulated", "Simulated engines made these figures"))}
         {(answer.state == AnswerState::FlowCheck).then(|| label("flow check", "No winner is named"))}
         {(answer.state == AnswerState::Leading).then(|| label("search incomplete", "No winner is named yet"))}
@@ -68,11 +69,27 @@ fn card(report: &Report, comparison: &ScenarioComparison, index: usize) -> AnyVi
             <h2 class="card-title">{comparison.scenario.clone()}</h2>
             <p class="report-labels">{labels}</p>
             <p class=format!("answer framework framework-{framework}")>{answer.sentence(&comparison.scenario)}</p>
+            {unfair(report, comparison)}
             {winner.map(|row| deployment(row, index))}
             {runner_up(report, comparison)}
         </article>
     }
     .into_any()
+}
+
+/// Why the comparison is unfair, next to its winner.
+fn unfair(report: &Report, comparison: &ScenarioComparison) -> Option<AnyView> {
+    let text = report.unfair_text().filter(|_| comparison.answer.unfair)?;
+    Some(
+        view! {
+            <p class="notice notice-warn">
+                <a href="#fairness">"Unfair comparison"</a>
+                ": "
+                {text}
+            </p>
+        }
+        .into_any(),
+    )
 }
 
 /// The figures that decided, the command to deploy and the command that measured it.

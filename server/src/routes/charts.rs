@@ -1,0 +1,55 @@
+//! The charts of a report as files of their own: the picture as SVG, what it shows as CSV.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use podium_app::context::id;
+use podium_app::error::AppError;
+use podium_domain::report::Report;
+use podium_formats::report::table_csv;
+use podium_service::{Caller, charts};
+
+use super::failure::Failure;
+use crate::state::AppState;
+
+/// A chart of a stored report.
+pub(super) async fn of_report(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path((report, file)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let view = state.service.report(caller, id(&report, "this report")?).await?;
+    chart(&view.report, &file)
+}
+
+/// A chart of a shared report, for whoever has its link.
+pub(super) async fn of_share(
+    State(state): State<AppState>,
+    Path((token, file)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let view = state.service.shared_report(&token).await?;
+    chart(&view.report, &file)
+}
+
+/// The chart that `file` names: its number in the report from 1, and `svg` or `csv`.
+fn chart(report: &Report, file: &str) -> Result<Response, Failure> {
+    let unknown = || AppError::NotFound { what: format!("a chart {file} of this report (they are 1.svg, 1.csv, …)") };
+    let (number, form) = file.split_once('.').ok_or_else(unknown)?;
+    let number: usize = number.parse().map_err(|_| unknown())?;
+    let charts = charts::for_report(report);
+    let chart = number.checked_sub(1).and_then(|index| charts.get(index)).ok_or_else(unknown)?;
+    let (media_type, content, shown) = match form {
+        "svg" => ("image/svg+xml", chart.figure.svg.clone(), "inline"),
+        "csv" => ("text/csv; charset=utf-8", table_csv(&chart.data.columns, &chart.data.rows), "attachment"),
+        _ => return Err(unknown().into()),
+    };
+    let headers = [
+        (CONTENT_TYPE, media_type.to_owned()),
+        (CONTENT_DISPOSITION, format!("{shown}; filename=\"{}.{form}\"", chart.id)),
+        // A picture that is opened on its own is a document of this site: nothing in it may run or load anything.
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'".to_owned()),
+        (CACHE_CONTROL, "private, no-store".to_owned()),
+    ];
+    Ok((headers, content).into_response())
+}
