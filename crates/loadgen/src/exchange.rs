@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
-use hyper::body::Incoming;
 use podium_workload::PreparedRequest;
 
 use crate::clock::Clock;
@@ -15,7 +14,7 @@ use crate::live::Live;
 use crate::sample::{FailureClass, RequestSample};
 use crate::sse::SseParser;
 use crate::stop::StopHandle;
-use crate::transport::{Connection, Pool, SendError, SocketStamps};
+use crate::transport::{Body, Connection, OpenError, Pool, SendError, SocketStamps};
 
 /// How much of an error answer is kept.
 const EXCERPT_BYTES: usize = 300;
@@ -106,17 +105,18 @@ impl Exchanger<'_> {
         let began = Instant::now();
         let opened = tokio::select! {
             biased;
-            opened = self.pool.open() => {
-                opened.map_err(|error| Failure::new(FailureClass::Connect, error.to_string()))
-            }
-            () = tokio::time::sleep(self.limits.total) => {
-                let detail = format!("no connection within {} s", self.limits.total.as_secs_f64());
-                Err(Failure::new(FailureClass::Connect, detail))
-            }
+            opened = self.pool.open(self.limits.total) => opened.map_err(|error| match error {
+                OpenError::Connect(detail) => Failure::new(FailureClass::Connect, detail),
+                OpenError::Tls(detail) => Failure::new(FailureClass::Tls, detail),
+            }),
             () = self.stop.stopped() => Err(Failure::cancelled("the run was stopped while connecting")),
         };
-        let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        sample.connect_ns = sample.connect_ns.saturating_add(took);
+        let (connect, tls) = match &opened {
+            Ok(connection) => (connection.opening().connect, connection.opening().tls),
+            Err(_) => (began.elapsed(), Duration::ZERO),
+        };
+        sample.connect_ns = sample.connect_ns.saturating_add(as_ns(connect));
+        sample.tls_ns = sample.tls_ns.saturating_add(as_ns(tls));
         opened
     }
 
@@ -169,7 +169,7 @@ impl Exchanger<'_> {
     async fn send_and_read(
         &self,
         connection: &mut Connection,
-        message: http::Request<http_body_util::Full<Bytes>>,
+        message: http::Request<Bytes>,
         stamps: &SocketStamps,
         sample: &mut RequestSample,
     ) -> Result<bool, Ended> {
@@ -178,7 +178,7 @@ impl Exchanger<'_> {
         let response = sent.map_err(|error| match error {
             SendError::NotSent => Ended::NotSent,
             SendError::Closed => Ended::Closed,
-            SendError::Http(error) => Failure::protocol(explain(&error, "before it answered")).into(),
+            SendError::Transport(error) => Failure::protocol(error.explain("before it answered")).into(),
         })?;
         sample.first_byte_at_ns = stamps.first().map(|at| self.clock.at_ns(at));
         let status = response.status();
@@ -207,7 +207,7 @@ impl Exchanger<'_> {
     async fn read_stream(
         &self,
         connection: &mut Connection,
-        mut body: Incoming,
+        mut body: Body,
         stamps: &SocketStamps,
         sample: &mut RequestSample,
     ) -> Result<(), Failure> {
@@ -216,7 +216,7 @@ impl Exchanger<'_> {
         while let Some(piece) = connection.next_piece(&mut body).await {
             let piece = piece.map_err(|error| {
                 let events = sample.content_events();
-                Failure::protocol(explain(&error, &format!("after {events} content events")))
+                Failure::protocol(error.explain(&format!("after {events} content events")))
             })?;
             let at_ns = self.clock.at_ns(stamps.last().unwrap_or_else(Instant::now));
             let had_done = answer.finished;
@@ -248,13 +248,13 @@ impl Exchanger<'_> {
     async fn read_whole_answer(
         &self,
         connection: &mut Connection,
-        mut body: Incoming,
+        mut body: Body,
         stamps: &SocketStamps,
         sample: &mut RequestSample,
     ) -> Result<(), Failure> {
         let mut whole = Vec::new();
         while let Some(piece) = connection.next_piece(&mut body).await {
-            let piece = piece.map_err(|error| Failure::protocol(explain(&error, "inside its answer")))?;
+            let piece = piece.map_err(|error| Failure::protocol(error.explain("inside its answer")))?;
             if whole.len() + piece.len() > MAX_WHOLE_BYTES {
                 return Err(Failure::protocol("the answer is longer than 64 MiB"));
             }
@@ -353,13 +353,13 @@ fn note_counts(meaning: &Meaning, sample: &mut RequestSample) {
     }
 }
 
-async fn error_answer(connection: &mut Connection, response: Response<Incoming>, status: StatusCode) -> Failure {
+async fn error_answer(connection: &mut Connection, response: Response<Body>, status: StatusCode) -> Failure {
     let excerpt = excerpt(connection, response.into_body()).await;
     Failure::new(FailureClass::HttpStatus, format!("{status}: {excerpt}"))
 }
 
 /// The beginning of a body that is shown to people.
-async fn excerpt(connection: &mut Connection, mut body: Incoming) -> String {
+async fn excerpt(connection: &mut Connection, mut body: Body) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < EXCERPT_BYTES
         && let Some(Ok(piece)) = connection.next_piece(&mut body).await
@@ -381,18 +381,8 @@ fn clip(bytes: &[u8]) -> String {
     }
 }
 
-/// A transport error in words.
-fn explain(error: &hyper::Error, when: &str) -> String {
-    if error.is_incomplete_message() {
-        return format!("the server closed the connection {when}");
-    }
-    let mut text = format!("the connection broke {when}: {error}");
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
+fn as_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

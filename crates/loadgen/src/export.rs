@@ -17,6 +17,8 @@ use crate::sample::{FailureClass, RequestSample};
 struct RequestLine {
     index: u32,
     scheduled_at_ns: u64,
+    connect_ms: f64,
+    tls_ms: f64,
     sent_at_ns: Option<u64>,
     first_byte_at_ns: Option<u64>,
     first_token_at_ns: Option<u64>,
@@ -41,6 +43,8 @@ impl From<&RequestSample> for RequestLine {
         RequestLine {
             index: sample.index,
             scheduled_at_ns: sample.scheduled_at_ns,
+            connect_ms: ms(sample.connect_ns),
+            tls_ms: ms(sample.tls_ns),
             sent_at_ns: sample.sent_at_ns,
             first_byte_at_ns: sample.first_byte_at_ns,
             first_token_at_ns: sample.first_token_at_ns,

@@ -1,14 +1,16 @@
 //! One load run from its job to its outcome.
 
+mod send;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use podium_domain::load::LoadPoint;
 use podium_domain::validity::Reason;
 use podium_workload::{Schedule, Workload};
-use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::clock::Clock;
@@ -25,9 +27,9 @@ use crate::sample::{FailureClass, RequestSample};
 use crate::sample_file::write_samples;
 use crate::stop::StopHandle;
 use crate::summary::{Measured, summarise};
-use crate::timer::PreciseTimer;
+use crate::telemetry::{End, Monitor};
 use crate::transport::{Pool, Target};
-use crate::verdict::Asked;
+use crate::verdict::{Asked, EngineView};
 
 /// Warm-up requests in flight at most, whatever the load.
 const MAX_WARMUP_IN_FLIGHT: u32 = 16;
@@ -37,7 +39,8 @@ const MAX_WARMUP_IN_FLIGHT: u32 = 16;
 pub struct LoadOutcome {
     /// The figures.
     pub report: LoadReport,
-    /// One sample for each planned request, in the workload's order.
+    /// One sample for each planned request, in the workload's order; where the workload has sessions, in the order of
+    /// their intended starts.
     pub samples: Vec<RequestSample>,
     /// The instant at which the samples' clock reads 0.
     pub started_at: Instant,
@@ -60,13 +63,16 @@ pub fn run(job: &LoadJob, stop: &StopHandle, mut on_message: impl FnMut(AgentMes
         schedule.truncate_after(duration_s);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::EventLoop)?;
+    // Before the priority is raised, which threads inherit.
+    let monitor = job.telemetry.as_ref().map(|spec| Monitor::start(spec, &job.base_url)).transpose();
+    let monitor = monitor.map_err(Error::EventLoop)?;
     let _priority = RaisedPriority::ask();
     let local = LocalSet::new();
     local.block_on(&runtime, async {
         let pool = Pool::new(Target::resolve(job).await?);
         let load = Rc::new(Load::new(job, workload, schedule, pool, stop.clone()));
         load.warm_up(&mut on_message).await;
-        load.measure(job, &mut on_message).await
+        load.measure(job, monitor, &mut on_message).await
     })
 }
 
@@ -133,9 +139,13 @@ impl Load {
     async fn measure(
         self: &Rc<Self>,
         job: &LoadJob,
+        monitor: Option<Monitor>,
         on_message: &mut impl FnMut(AgentMessage),
     ) -> Result<LoadOutcome, Error> {
         self.connect_ahead().await;
+        if let Some(monitor) = &monitor {
+            monitor.begin();
+        }
         let phase = Phase::new(Clock::starting_at(Instant::now()), self.schedule.starts_ns.len() as u64);
         let clock = phase.clock;
         on_message(AgentMessage::Started {
@@ -146,26 +156,34 @@ impl Load {
         let resent_before = self.pool.resent();
         let delays = LoopDelays::default();
         let cpu_before = thread_cpu_time();
+        // A task like those that read answers, so that it waits in line with them.
+        let mut sampler = tokio::task::spawn_local({
+            let delays = delays.clone();
+            async move { delays.sample().await }
+        });
         tokio::select! {
             sent = self.send_all(&phase) => sent?,
-            stopped = delays.sample() => stopped.map_err(Error::EventLoop)?,
+            stopped = &mut sampler => stopped.map_err(io::Error::other).flatten().map_err(Error::EventLoop)?,
             () = report_seconds(&phase, on_message) => {}
         }
+        sampler.abort();
         let cpu = thread_cpu_time().saturating_sub(cpu_before);
         let ended_ns = clock.now_ns();
         let samples = self.take_samples();
+        let telemetry = monitor.and_then(|monitor| monitor.finish(end_of(&samples)));
         let series = phase.live.replace(Live::new(0)).finish(ended_ns);
         let counted = counted(&samples, job.skip_first, job.skip_last);
         let (mut summary, mut notes) = summarise(&Measured {
             samples: counted,
-            asked: &self.asked(samples.len(), resent_before),
+            asked: &self.asked(&samples, resent_before),
             schedule: &self.schedule,
             load: &self.load,
             sla: &job.sla,
             failure_examples: &self.failures.borrow(),
             cpu,
             ended_ns,
-            loop_delays_ms: delays.p99_and_max_ms(),
+            loop_delays_ms: delays.summary_ms(),
+            engine: telemetry.as_ref().map(|telemetry| EngineView { telemetry, samples: &samples }),
             stopped_early: self.stop.is_stopped(),
         });
         summary.prompt_set = Some(prompt_set(&self.workload, &job.workload.measurement_key, counted));
@@ -187,13 +205,15 @@ impl Load {
             notes,
             prompt_set_hash: self.workload.prompt_set_hash.clone(),
             samples_path: job.samples_path.clone(),
+            telemetry,
         };
         Ok(LoadOutcome { report, samples, started_at: clock.zero() })
     }
 
-    fn asked(&self, planned: usize, resent_before: u32) -> Asked<'_> {
+    fn asked(&self, samples: &[RequestSample], resent_before: u32) -> Asked<'_> {
+        let planned = samples.iter().map(|sample| sample.index as usize + 1).max().unwrap_or_default();
         Asked {
-            requests: &self.workload.measured[..planned.min(self.workload.measured.len())],
+            requests: self.workload.measured.get(..planned).unwrap_or(&self.workload.measured),
             fresh_prompts: self.workload.fresh_prompts,
             repeated_prompts: self.workload.repeated_prompts,
             resent: self.pool.resent() - resent_before,
@@ -214,7 +234,7 @@ impl Load {
             let load = Rc::clone(self);
             tasks.spawn_local(async move {
                 // A failure here shows again, and is counted, when a request needs the connection.
-                if let Ok(Ok(connection)) = tokio::time::timeout(load.limits.total, load.pool.open()).await {
+                if let Ok(connection) = load.pool.open(load.limits.total).await {
                     load.pool.put_back(connection);
                 }
             });
@@ -222,90 +242,6 @@ impl Load {
         tokio::select! {
             () = join(tasks) => {}
             () = self.stop.stopped() => {}
-        }
-    }
-
-    /// Sends everything and waits for the answers.
-    async fn send_all(self: &Rc<Self>, phase: &Rc<Phase>) -> Result<(), Error> {
-        if self.schedule.closed_loop { self.send_closed_loop(phase).await } else { self.send_open_loop(phase).await }
-    }
-
-    /// Each request starts at its time, whatever became of the others; under a cap it then waits for its turn.
-    async fn send_open_loop(self: &Rc<Self>, phase: &Rc<Phase>) -> Result<(), Error> {
-        let mut timer = PreciseTimer::new().map_err(Error::EventLoop)?;
-        let slots = self.schedule.max_in_flight.map(|cap| Rc::new(Semaphore::new(cap as usize)));
-        let mut tasks = JoinSet::new();
-        for (index, &start_ns) in self.schedule.starts_ns.iter().enumerate() {
-            tokio::select! {
-                biased;
-                waited = timer.sleep_until(phase.clock.instant(start_ns)) => waited.map_err(Error::EventLoop)?,
-                () = self.stop.stopped() => {}
-            }
-            if self.stop.is_stopped() {
-                break;
-            }
-            // Finished tasks are dropped as the run goes, or thousands of them would pile up.
-            while let Some(ended) = tasks.try_join_next() {
-                unwind_if_panicked(ended);
-            }
-            let (load, phase, slots) = (Rc::clone(self), Rc::clone(phase), slots.clone());
-            tasks.spawn_local(async move {
-                // The permit lives until the request has ended.
-                let _slot = match &slots {
-                    None => None,
-                    Some(slots) => tokio::select! {
-                        biased;
-                        slot = slots.acquire() => slot.ok(),
-                        () = load.stop.stopped() => return,
-                    },
-                };
-                let waited_ns = if slots.is_some() { phase.clock.now_ns().saturating_sub(start_ns) } else { 0 };
-                load.send_one(&phase, index, start_ns, waited_ns).await;
-            });
-        }
-        join(tasks).await;
-        Ok(())
-    }
-
-    /// Each slot sends its next request when its last one has ended.
-    async fn send_closed_loop(self: &Rc<Self>, phase: &Rc<Phase>) -> Result<(), Error> {
-        let planned = self.schedule.starts_ns.len();
-        let slots = self.schedule.max_in_flight.map_or(planned, |slots| planned.min(slots as usize));
-        let next = Rc::new(Cell::new(0));
-        let mut tasks = JoinSet::new();
-        for _ in 0..slots {
-            let (load, phase, next) = (Rc::clone(self), Rc::clone(phase), Rc::clone(&next));
-            tasks.spawn_local(async move {
-                loop {
-                    let (index, now_ns) = (next.get(), phase.clock.now_ns());
-                    let too_late = load
-                        .send_within
-                        .is_some_and(|within| phase.clock.instant(now_ns) >= phase.clock.zero() + within);
-                    if index >= planned || too_late || load.stop.is_stopped() {
-                        return;
-                    }
-                    next.set(index + 1);
-                    load.send_one(&phase, index, now_ns, 0).await;
-                }
-            });
-        }
-        join(tasks).await;
-        if self.send_within.is_some() && !self.stop.is_stopped() {
-            // What a loop of set duration did not come to was not planned.
-            self.samples.borrow_mut().truncate(next.get());
-        }
-        Ok(())
-    }
-
-    async fn send_one(&self, phase: &Phase, index: usize, scheduled_at_ns: u64, slot_wait_ns: u64) {
-        let Some(request) = self.workload.measured.get(index) else { return };
-        let mut sample =
-            RequestSample { index: index as u32, scheduled_at_ns, slot_wait_ns, ..RequestSample::default() };
-        if let Err(failure) = self.exchanger(phase).run(request, &mut sample).await {
-            self.keep_example(failure);
-        }
-        if let Some(place) = self.samples.borrow_mut().get_mut(index) {
-            *place = Some(sample);
         }
     }
 
@@ -339,7 +275,19 @@ impl Load {
                 }
             }));
         }
+        if self.workload.measured.iter().any(|request| request.session.is_some()) {
+            complete.sort_by_key(|sample| (sample.scheduled_at_ns, sample.index));
+        }
         complete
+    }
+}
+
+/// What the engine should have counted of these.
+fn end_of(samples: &[RequestSample]) -> End {
+    let tokens: Vec<u64> = samples.iter().filter_map(|sample| sample.output_tokens.map(u64::from)).collect();
+    End {
+        answered: samples.iter().filter(|sample| sample.first_token_at_ns.is_some()).count() as u64,
+        output_tokens: (!tokens.is_empty()).then(|| tokens.iter().sum()),
     }
 }
 

@@ -60,8 +60,10 @@ pub struct RequestSample {
     pub scheduled_at_ns: u64,
     /// How long the request waited for a slot under a cap.
     pub slot_wait_ns: u64,
-    /// How long connecting took; 0 on a kept connection.
+    /// How long connecting the socket took; 0 on a kept connection.
     pub connect_ns: u64,
+    /// How long the TLS handshake took; 0 on a kept connection and without TLS.
+    pub tls_ns: u64,
     /// Just before the first byte of the request, on an established connection.
     pub sent_at_ns: Option<u64>,
     /// The read that brought the first byte of the answer.

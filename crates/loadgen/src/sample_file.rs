@@ -39,10 +39,11 @@ struct ColumnHeader {
 /// Columns of 64-bit numbers: name, reader, writer.
 type WideColumn = (&'static str, fn(&RequestSample) -> Option<u64>, fn(&mut RequestSample, Option<u64>));
 
-const WIDE_COLUMNS: [WideColumn; 9] = [
+const WIDE_COLUMNS: [WideColumn; 10] = [
     ("scheduled_at_ns", |s| Some(s.scheduled_at_ns), |s, v| s.scheduled_at_ns = v.unwrap_or_default()),
     ("slot_wait_ns", |s| Some(s.slot_wait_ns), |s, v| s.slot_wait_ns = v.unwrap_or_default()),
     ("connect_ns", |s| Some(s.connect_ns), |s, v| s.connect_ns = v.unwrap_or_default()),
+    ("tls_ns", |s| Some(s.tls_ns), |s, v| s.tls_ns = v.unwrap_or_default()),
     ("sent_at_ns", |s| s.sent_at_ns, |s, v| s.sent_at_ns = v),
     ("first_byte_at_ns", |s| s.first_byte_at_ns, |s, v| s.first_byte_at_ns = v),
     ("first_token_at_ns", |s| s.first_token_at_ns, |s, v| s.first_token_at_ns = v),

@@ -1,67 +1,117 @@
-//! One connection, driven by the task that waits for its answer.
+//! One connection, over whatever the server speaks.
 
-use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use h2::RecvStream;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1;
-use tokio::net::TcpStream;
+use hyper::body::Incoming;
+use tokio::net::{TcpStream, UnixStream};
 
-use super::io::{Scratch, SocketStamps, StampedStream};
-use super::target::Target;
+use super::http1::Http1;
+use super::http2::Http2;
+use super::socket::{Socket, SocketStamps, StampedSocket};
+use super::stream::{Scratch, Stream};
+use super::target::{Address, Target};
 
-type Driver = http1::Connection<StampedStream, Full<Bytes>>;
-
-/// What a connection reads at once. Hyper's own buffers grow to hundreds of kilobytes where a server is fast, which
-/// thousands of connections cannot afford.
-const READ_BUFFER_BYTES: usize = 16 * 1024;
-
-/// An established connection.
-///
-/// No task of its own drives it: whoever waits for the answer polls hyper's connection too. So a socket read, its
-/// stamp and its parsing happen in one go, and hyper hands out one piece of the body before it reads on, so that the
-/// latest stamp is always the one of the piece in hand.
+/// An established connection that carries one request at a time.
 pub(crate) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
-    driver: Pin<Box<Driver>>,
-    /// Whether hyper has ended the connection; it must not be polled again.
-    ended: bool,
+    wire: Wire,
+    opening: Opening,
     /// When its last answer ended; `None` before its first request.
     used_at: Option<Instant>,
     stamps: Rc<SocketStamps>,
 }
 
+enum Wire {
+    Http1(Http1),
+    Http2(Http2),
+}
+
+/// How long the parts of opening a connection took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Opening {
+    /// Until the socket was connected.
+    pub connect: Duration,
+    /// From there until the TLS handshake was done; zero without TLS.
+    pub tls: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    /// The socket could not be connected.
+    Connect(String),
+    /// The TLS handshake failed.
+    Tls(String),
+}
+
 /// Why a request got no answer.
 #[derive(Debug)]
 pub(crate) enum SendError {
-    /// Nothing of the request was sent: the connection was already closed.
+    /// The server did not begin with the request: the connection was closed before, or it said so.
     NotSent,
     /// The server closed the connection without a byte of an answer.
     Closed,
     /// Something else.
-    Http(hyper::Error),
+    Transport(TransportError),
+}
+
+/// What broke a connection.
+#[derive(Debug)]
+pub(crate) enum TransportError {
+    /// In HTTP/1.1.
+    Http1(hyper::Error),
+    /// In HTTP/2.
+    Http2(h2::Error),
+}
+
+/// The body of an answer.
+pub(crate) enum Body {
+    /// In HTTP/1.1.
+    Http1(Incoming),
+    /// In HTTP/2.
+    Http2(RecvStream),
 }
 
 impl Connection {
-    /// Connects to `target`.
-    pub async fn open(target: &Target, scratch: &Scratch) -> io::Result<Self> {
-        let stream = TcpStream::connect(target.addresses.as_slice()).await?;
-        stream.set_nodelay(true)?;
-        let stamps = Rc::new(SocketStamps::default());
-        let stream = StampedStream::new(stream, Rc::clone(&stamps), scratch.clone());
-        let (sender, driver) = http1::Builder::new()
-            .read_buf_exact_size(Some(READ_BUFFER_BYTES))
-            .handshake(stream)
+    /// Connects to `target`, `within` this time for each part of it.
+    pub async fn open(target: &Target, scratch: &Scratch, within: Duration) -> Result<Self, OpenError> {
+        let began = Instant::now();
+        let too_long = |part| format!("no {part} within {} s", within.as_secs_f64());
+        let socket = tokio::time::timeout(within, connect(&target.address))
             .await
-            .map_err(io::Error::other)?;
-        Ok(Connection { sender, driver: Box::pin(driver), ended: false, used_at: None, stamps })
+            .map_err(|_elapsed| OpenError::Connect(too_long("connection")))?
+            .map_err(|error| OpenError::Connect(error.to_string()))?;
+        let connected = Instant::now();
+        let stamps = Rc::new(SocketStamps::default());
+        let socket = StampedSocket::new(socket, Rc::clone(&stamps));
+        let stream = match &target.tls {
+            None => Stream::Plain(socket),
+            Some(tls) => {
+                let shaken = tokio::time::timeout(within, tls.handshake(socket))
+                    .await
+                    .map_err(|_elapsed| OpenError::Tls(too_long("TLS handshake")))?;
+                Stream::Tls(Box::new(shaken.map_err(OpenError::Tls)?))
+            }
+        };
+        let tls = if target.tls.is_some() { connected.elapsed() } else { Duration::ZERO };
+        let wire = if target.http2 {
+            let http2 = Http2::start(stream, Rc::clone(&stamps)).await;
+            Wire::Http2(http2.map_err(|error| OpenError::Connect(error.to_string()))?)
+        } else {
+            let http1 = Http1::start(stream, Rc::clone(&stamps), scratch.clone()).await;
+            Wire::Http1(http1.map_err(|error| OpenError::Connect(error.to_string()))?)
+        };
+        let opening = Opening { connect: connected - began, tls };
+        Ok(Connection { wire, opening, used_at: None, stamps })
+    }
+
+    /// How long opening it took.
+    pub fn opening(&self) -> Opening {
+        self.opening
     }
 
     /// When the socket was written and read.
@@ -81,78 +131,82 @@ impl Connection {
 
     /// Whether a request can be sent now. Notices that the server closed the connection while it was kept.
     pub fn is_usable(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.ended && self.sender.is_ready()
+        match &mut self.wire {
+            Wire::Http1(http1) => http1.is_usable(),
+            Wire::Http2(http2) => http2.is_usable(),
+        }
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError> {
-        let Connection { sender, driver, ended, .. } = self;
-        let mut answer = pin!(sender.try_send_request(request));
-        std::future::poll_fn(|cx| {
-            drive(driver, ended, cx);
-            answer.as_mut().poll(cx)
-        })
-        .await
-        .map_err(|mut error| {
-            if error.take_message().is_some() {
-                return SendError::NotSent;
-            }
-            let error = error.into_error();
-            if self.stamps.first().is_none() && is_closed_by_peer(&error) {
-                SendError::Closed
-            } else {
-                SendError::Http(error)
-            }
+    pub async fn send(&mut self, request: Request<Bytes>) -> Result<Response<Body>, SendError> {
+        let answer = match &mut self.wire {
+            Wire::Http1(http1) => http1.send(request).await.map(|response| response.map(Body::Http1)),
+            Wire::Http2(http2) => http2.send(request).await.map(|response| response.map(Body::Http2)),
+        };
+        answer.map_err(|error| match error {
+            SendError::Transport(error) if self.stamps.first().is_none() && error.is_close() => SendError::Closed,
+            error => error,
         })
     }
 
     /// The next piece of the body, `None` at its end.
-    pub async fn next_piece(&mut self, body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
-        let mut body = Pin::new(body);
-        std::future::poll_fn(|cx| {
-            // Once as it is and once after driving: hyper may have produced the next piece, and if it did not, both
-            // wakers are registered.
-            let mut driven = false;
-            loop {
-                match body.as_mut().poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => {
-                        // What is no data is trailers, which say nothing here.
-                        if let Ok(piece) = frame.into_data() {
-                            return Poll::Ready(Some(Ok(piece)));
-                        }
-                    }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                    Poll::Ready(None) => return Poll::Ready(None),
-                    Poll::Pending if driven => return Poll::Pending,
-                    Poll::Pending => {
-                        self.drive(cx);
-                        driven = true;
-                    }
-                }
+    pub async fn next_piece(&mut self, body: &mut Body) -> Option<Result<Bytes, TransportError>> {
+        match (&mut self.wire, body) {
+            (Wire::Http1(http1), Body::Http1(body)) => http1.next_piece(body).await,
+            (Wire::Http2(http2), Body::Http2(body)) => http2.next_piece(body).await,
+            // A body of another connection has nothing to come here.
+            (Wire::Http1(_), Body::Http2(_)) | (Wire::Http2(_), Body::Http1(_)) => None,
+        }
+    }
+}
+
+async fn connect(address: &Address) -> io::Result<Socket> {
+    match address {
+        Address::Tcp(addresses) => {
+            let stream = TcpStream::connect(addresses.as_slice()).await?;
+            stream.set_nodelay(true)?;
+            Ok(Socket::Tcp(stream))
+        }
+        Address::Unix(path) => Ok(Socket::Unix(UnixStream::connect(path).await?)),
+    }
+}
+
+impl TransportError {
+    /// Whether the server ended the connection, in any of the ways that the system tells it.
+    pub fn is_close(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let (incomplete, cause) = match self {
+            TransportError::Http1(error) => {
+                let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+                (error.is_incomplete_message(), cause)
             }
-        })
-        .await
+            TransportError::Http2(error) => (false, error.get_io()),
+        };
+        incomplete
+            || cause.is_some_and(|cause| {
+                matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            })
     }
 
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.driver, &mut self.ended, cx);
+    /// In words.
+    pub fn explain(&self, when: &str) -> String {
+        let incomplete = match self {
+            TransportError::Http1(error) => error.is_incomplete_message(),
+            TransportError::Http2(_) => self.is_close(),
+        };
+        if incomplete {
+            return format!("the server closed the connection {when}");
+        }
+        let error: &dyn std::error::Error = match self {
+            TransportError::Http1(error) => error,
+            TransportError::Http2(error) => error,
+        };
+        let mut text = format!("the connection broke {when}: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        text
     }
-}
-
-/// Lets hyper write and read. Its result is not looked at: an error reaches the waiting request too.
-fn drive(driver: &mut Pin<Box<Driver>>, ended: &mut bool, cx: &mut Context<'_>) {
-    if !*ended && driver.as_mut().poll(cx).is_ready() {
-        *ended = true;
-    }
-}
-
-/// Whether the server ended the connection, in any of the ways that the system tells it.
-fn is_closed_by_peer(error: &hyper::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    error.is_incomplete_message()
-        || cause.is_some_and(|cause| {
-            matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
-        })
 }

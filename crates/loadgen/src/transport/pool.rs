@@ -1,11 +1,10 @@
 //! Connections that are kept between requests.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::io::Scratch;
+use super::connection::{Connection, OpenError};
+use super::stream::Scratch;
 use super::target::Target;
 
 /// A server that closes a connection sooner than this after an answer does not keep connections.
@@ -48,9 +47,9 @@ impl Pool {
         }
     }
 
-    /// A new connection.
-    pub async fn open(&self) -> io::Result<Connection> {
-        Connection::open(&self.target, &self.scratch).await
+    /// A new connection, `within` this time for each part of opening it.
+    pub async fn open(&self, within: Duration) -> Result<Connection, OpenError> {
+        Connection::open(&self.target, &self.scratch, within).await
     }
 
     /// Keeps a connection that carries no request.

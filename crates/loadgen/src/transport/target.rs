@@ -1,49 +1,88 @@
 //! Where requests go, and the head that each of them has.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use http_body_util::Full;
-use podium_domain::plan::Endpoint;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 
+use super::base_url::{BaseUrl, bad_url};
+use super::tls::Tls;
 use crate::error::Error;
 use crate::job::LoadJob;
 
 /// A server whose address is known, and the head of the requests to it.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// What the server's name stands for; never empty.
-    pub addresses: Vec<SocketAddr>,
-    path: Uri,
+    /// Where its socket is.
+    pub address: Address,
+    /// How connections are encrypted; `None` for plain ones.
+    pub tls: Option<Tls>,
+    /// Whether HTTP/2 is spoken, by prior knowledge or, with TLS, by ALPN.
+    pub http2: bool,
+    uri: Uri,
     headers: HeaderMap,
+}
+
+/// Where a server's socket is.
+#[derive(Debug)]
+pub(crate) enum Address {
+    /// What the server's name stands for; never empty.
+    Tcp(Vec<SocketAddr>),
+    /// A socket on this machine.
+    Unix(PathBuf),
 }
 
 impl Target {
     /// Finds the server of `job`.
     pub async fn resolve(job: &LoadJob) -> Result<Self, Error> {
-        let Base { host, port, prefix } = Base::parse(&job.base_url)?;
-        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let base = BaseUrl::parse(&job.base_url)?;
+        let (authority, scheme, prefix) = match &base {
+            BaseUrl::Http { tls, host, port, prefix } => {
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                (format!("{host}:{port}"), if *tls { "https" } else { "http" }, prefix.as_str())
+            }
+            // As curl does: a Unix socket has no name to ask for.
+            BaseUrl::Unix { .. } => ("localhost".to_owned(), "http", ""),
+        };
         let path = format!("{prefix}{}", job.workload.path());
-        let path =
-            path.parse().map_err(|_| bad_url(&job.base_url, "its path holds characters that no URL may hold"))?;
-        let headers = headers(&authority, job)?;
-        let unknown = |source| Error::Resolve { host: host.clone(), source };
-        let addresses: Vec<_> = tokio::net::lookup_host((host.as_str(), port)).await.map_err(unknown)?.collect();
-        if addresses.is_empty() {
-            return Err(unknown(std::io::Error::other("the name service gave no address")));
+        // HTTP/2 has the server's name in the request's target, HTTP/1.1 in a header.
+        let uri = if job.http2 { format!("{scheme}://{authority}{path}") } else { path };
+        let uri = uri.parse().map_err(|_| bad_url(&job.base_url, "its path holds characters that no URL may hold"))?;
+        let mut headers = headers(&authority, job)?;
+        if job.http2 {
+            headers.remove(header::HOST);
         }
-        Ok(Target { addresses, path, headers })
+        let (address, tls) = match base {
+            BaseUrl::Http { tls, host, port, .. } => {
+                let tls = tls.then(|| Tls::new(&host, job.ca_file.as_deref(), job.http2)).transpose()?;
+                (Address::Tcp(look_up(&host, port).await?), tls)
+            }
+            BaseUrl::Unix { path } => (Address::Unix(path), None),
+        };
+        Ok(Target { address, tls, http2: job.http2, uri, headers })
     }
 
     /// The request with this body.
-    pub fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
+    pub fn request(&self, body: Bytes) -> Request<Bytes> {
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.path.clone();
+        *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
+        if self.http2 {
+            *request.version_mut() = Version::HTTP_2;
+        }
         request
     }
+}
+
+async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    let unknown = |source| Error::Resolve { host: host.to_owned(), source };
+    let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await.map_err(unknown)?.collect();
+    if addresses.is_empty() {
+        return Err(unknown(std::io::Error::other("the name service gave no address")));
+    }
+    Ok(addresses)
 }
 
 fn headers(authority: &str, job: &LoadJob) -> Result<HeaderMap, Error> {
@@ -76,79 +115,4 @@ fn headers(authority: &str, job: &LoadJob) -> Result<HeaderMap, Error> {
         headers.insert(header::AUTHORIZATION, bearer);
     }
     Ok(headers)
-}
-
-/// The parts of a base URL.
-#[derive(Debug, PartialEq, Eq)]
-struct Base {
-    host: String,
-    port: u16,
-    /// What stands before the endpoint's path; no slash at its end.
-    prefix: String,
-}
-
-impl Base {
-    fn parse(base_url: &str) -> Result<Self, Error> {
-        let url: Uri = base_url.parse().map_err(|_| bad_url(base_url, "it is no URL"))?;
-        match url.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(bad_url(base_url, "encrypted connections are not supported; serve the engine over http"));
-            }
-            _ => return Err(bad_url(base_url, "it does not start with http://")),
-        }
-        if url.query().is_some() {
-            return Err(bad_url(base_url, "it has a query, which a base URL cannot have"));
-        }
-        let authority = url.authority().map_or("", |authority| authority.as_str());
-        if authority.contains('@') {
-            return Err(Error::Job(
-                "the base URL holds a user name; give an API key by the name of its environment variable".to_owned(),
-            ));
-        }
-        let port = match authority.strip_prefix(url.host().unwrap_or_default()) {
-            Some("") | None => 80,
-            Some(_) => url.port_u16().ok_or_else(|| bad_url(base_url, "its port is no number up to 65535"))?,
-        };
-        let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() {
-            return Err(bad_url(base_url, "it names no host"));
-        }
-        let path = url.path().trim_end_matches('/');
-        let version = Endpoint::Completions.path().trim_end_matches("/completions");
-        let prefix = path.strip_suffix(version).unwrap_or(path).to_owned();
-        Ok(Base { host, port, prefix })
-    }
-}
-
-fn bad_url(base_url: &str, detail: &str) -> Error {
-    Error::Job(format!("the base URL {base_url:?} cannot be used: {detail}; write it like http://127.0.0.1:8000"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base_urls_are_taken_apart() {
-        let base = |host: &str, port, prefix: &str| Base { host: host.to_owned(), port, prefix: prefix.to_owned() };
-        for (url, expected) in [
-            ("http://127.0.0.1:8000", base("127.0.0.1", 8000, "")),
-            ("http://engine.example", base("engine.example", 80, "")),
-            ("http://127.0.0.1:8000/v1/", base("127.0.0.1", 8000, "")),
-            ("http://[::1]:9/proxy/a/v1", base("::1", 9, "/proxy/a")),
-        ] {
-            assert_eq!(Base::parse(url).unwrap(), expected, "{url}");
-        }
-    }
-
-    #[test]
-    fn base_urls_that_cannot_be_used_are_refused_with_the_reason() {
-        for url in ["", "127.0.0.1:8000", "https://h:1", "ftp://h", "http://h/?a=b", "http://", "http://h:99999"] {
-            let error = Base::parse(url).unwrap_err().to_string();
-            assert!(error.contains("http://127.0.0.1:8000"), "{url}: {error}");
-        }
-        let error = Base::parse("http://me:sk-secret@h:1").unwrap_err().to_string();
-        assert!(error.contains("environment variable") && !error.contains("sk-secret"), "{error}");
-    }
 }
