@@ -7,6 +7,7 @@ mod finish;
 mod job;
 mod lease_keeper;
 mod measure;
+mod options_files;
 mod run_task;
 
 use std::path::{Path, PathBuf};

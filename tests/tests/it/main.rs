@@ -10,4 +10,5 @@ mod failures;
 mod http;
 mod interruption;
 mod llama_server;
+mod options_files;
 mod simulated;

@@ -101,8 +101,13 @@ impl RunTask<'_> {
         let starting = self.launch_event(candidate, launch_id, LaunchState::Starting, None);
         self.store().insert_launch(&self.lease, &new, &[stored(&starting)]).await?;
 
+        let mut executed = injected.argv.clone();
+        if let Err(failure) = self.place_options(candidate, launch_id, &mut executed).await? {
+            self.end_launch(candidate, launch_id, Some(&failure), None).await?;
+            return Ok(Err(failure));
+        }
         let started = async {
-            let resolved = self.host().resolve_command(framework, &injected.argv, &self.facts)?;
+            let resolved = self.host().resolve_command(framework, &executed, &self.facts)?;
             let spec = EngineSpec {
                 launch_id,
                 argv: resolved.argv,

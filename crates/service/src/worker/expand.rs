@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use podium_domain::candidate;
-use podium_domain::framework::Framework;
 use podium_domain::load::PlannedLoad;
 use podium_domain::status::CandidateStatus;
 use podium_store::{NewCandidate, NewMeasurement};
 use serde_json::Value;
 
 use super::Halt;
+use super::options_files::problem_of_own_file;
 use super::run_task::RunTask;
 use crate::events::stored;
 use crate::runs::is_simulated;
@@ -36,7 +36,7 @@ impl RunTask<'_> {
         let mut candidates = Vec::new();
         let mut events = Vec::new();
         for candidate in sets.into_iter().flat_map(|set| set.candidates) {
-            let skipped = self.skip_reason(candidate.framework, &candidate.argv);
+            let skipped = self.skip_reason(&candidate);
             let status = if skipped.is_some() { CandidateStatus::Skipped } else { CandidateStatus::Pending };
             events.push(RunEvent::Candidate {
                 candidate_id: candidate.candidate_id.clone(),
@@ -59,12 +59,16 @@ impl RunTask<'_> {
         Ok((candidates, events))
     }
 
-    /// Why a candidate is not to be tried on this host, where the run was asked to leave such frameworks out.
-    fn skip_reason(&self, framework: Framework, argv: &[String]) -> Option<String> {
+    /// Why a candidate is not to be tried on this host: its file of options breaks the plan's rules, or the framework is
+    /// not here and the run was asked to leave such frameworks out.
+    fn skip_reason(&self, candidate: &candidate::Candidate) -> Option<String> {
+        if let Some(problem) = problem_of_own_file(candidate.framework, &candidate.flags) {
+            return Some(problem);
+        }
         if !self.options.skip_missing {
             return None;
         }
-        let missing = self.host().resolve_command(framework, argv, &self.facts).err()?;
+        let missing = self.host().resolve_command(candidate.framework, &candidate.argv, &self.facts).err()?;
         Some(format!("environment gap: {missing}"))
     }
 
