@@ -13,9 +13,14 @@ use super::{plans, print};
 
 /// List the server commands that a plan stands for
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Options of TensorRT-LLM that have no flag go into a YAML file that the command names; a run writes it, and its
+content is shown below the command.
+
+Examples:
   podium candidates plan.yaml
-  podium candidates plan.yaml --framework vllm --json")]
+  podium candidates plan.yaml --framework vllm --json"
+)]
 pub(super) struct CandidatesArgs {
     /// The plan
     plan: PathBuf,
@@ -39,19 +44,23 @@ pub(super) fn run(args: &CandidatesArgs) -> anyhow::Result<ExitCode> {
         let list: Vec<_> = candidates
             .iter()
             .map(|c| {
-                json!({
+                let mut entry = json!({
                     "framework": c.framework,
                     "candidate_id": c.candidate_id,
                     "flags": c.flags,
                     "argv": c.argv,
                     "command": c.command,
-                })
+                });
+                if let Some(file) = c.options_file() {
+                    entry["options_file"] = json!(file);
+                }
+                entry
             })
             .collect();
         print(&format!("{}\n", serde_json::to_string_pretty(&list)?))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let lines: String = candidates.iter().map(|c| format!("{}\n    {}\n", c.candidate_id, c.command)).collect();
+    let lines: String = candidates.iter().map(|c| shown(c)).collect();
     print(&lines)?;
     for value in sets.iter().flat_map(|set| &set.untried).filter(|value| wanted(value.framework)) {
         eprintln!(
@@ -62,4 +71,14 @@ pub(super) fn run(args: &CandidatesArgs) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The id, the command, and what is in the file that the command names.
+fn shown(candidate: &Candidate) -> String {
+    let mut text = format!("{}\n    {}\n", candidate.candidate_id, candidate.command);
+    if let Some(file) = candidate.options_file() {
+        text.push_str(&format!("    {}:\n", file.name));
+        text.extend(file.text.lines().map(|line| format!("        {line}\n")));
+    }
+    text
 }

@@ -48,19 +48,55 @@ pub(super) fn line(file: &Path, problem: &Problem) -> String {
     }
 }
 
-/// The files named, and every `.yaml` and `.yml` file directly inside the folders named, in name order.
+/// The files named, and every `.yaml` and `.yml` file below the folders named, in name order. Hidden files and folders
+/// are left out, and links to folders are not followed.
 pub(super) fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
-        if !path.is_dir() {
+        if path.is_dir() {
+            let before = files.len();
+            inside(path, &mut files)?;
+            anyhow::ensure!(files.len() > before, "there is no .yaml or .yml file below {}", path.display());
+        } else {
             files.push(path.clone());
-            continue;
         }
-        let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
-        let mut inside = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-        inside.retain(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
-        inside.sort();
-        files.extend(inside);
     }
     Ok(files)
+}
+
+fn inside(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut entries = entries.collect::<io::Result<Vec<_>>>().with_context(|| format!("in {}", folder.display()))?;
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type().with_context(|| entry.path().display().to_string())?);
+        if kind.is_dir() {
+            inside(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && path.is_file()
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_searched_to_the_bottom() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["b.yaml", "a/deep/c.yml", "a/notes.txt", ".hidden/d.yaml", ".e.yaml"] {
+            fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            fs::write(at(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink(folder.path(), at("a/loop")).unwrap();
+        let found = files(&[folder.path().to_owned(), at("named.txt")]).unwrap();
+        assert_eq!(found, [at("a/deep/c.yml"), at("b.yaml"), at("named.txt")]);
+        fs::create_dir(at("empty")).unwrap();
+        assert!(files(&[at("empty")]).unwrap_err().to_string().starts_with("there is no .yaml"));
+    }
 }

@@ -19,9 +19,12 @@ use super::{plans, print};
   podium validate plan.yaml --help-dir ./help    flags are checked against captured --help texts
   podium validate plan.yaml --strict             other tools of the format have to take it too
 
+A line of output is `file:line: place in the plan: message`. The files of a help folder are told by their names: sglang
+and launch, vllm and serve, trtllm and serve, tokenspeed and serve, llama and server.
+
 Exit code 1 when any file has a problem.")]
 pub(super) struct ValidateArgs {
-    /// Plan files, or folders of them
+    /// Plan files, or folders with .yaml and .yml files at any depth
     #[arg(required = true, value_name = "FILE OR FOLDER")]
     files: Vec<PathBuf>,
 
