@@ -33,6 +33,8 @@ mod escape;
 #[cfg(feature = "ssr")]
 pub mod form_edit;
 #[cfg(feature = "ssr")]
+mod markdown;
+#[cfg(feature = "ssr")]
 pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod posted;

@@ -16,6 +16,16 @@ pub struct RejectedPlan {
     pub error: AppError,
 }
 
+/// Files that could not be imported. The page shows its form again, with what was written in it and what is wrong; files
+/// have to be chosen again, since a page cannot put them into a form.
+#[derive(Clone, Debug, Default)]
+pub struct RejectedImport {
+    /// The form's other fields: name and value.
+    pub fields: Vec<(String, String)>,
+    /// Why.
+    pub error: Option<AppError>,
+}
+
 /// A link that was just made. The report's page shows it this once.
 #[derive(Clone, Debug)]
 pub struct FreshLink(pub NewLink);

@@ -13,7 +13,7 @@ use crate::components::{SideRail, SkipLink};
 use crate::escape::raw_text;
 use crate::islands::ThemeSwitch;
 use crate::pages::{
-    CookbookPage, HomePage, HostsPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage,
+    CookbookPage, HomePage, HostsPage, ImportPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage,
 };
 
 /// The path under which this build's script, module and style sheet are served, without a slash at the end. It
@@ -83,6 +83,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/runs/:id/report") view=ReportPage ssr=SsrMode::Async />
                         <Route path=path!("/r/:token") view=SharedReportPage ssr=SsrMode::Async />
                         <Route path=path!("/cookbook") view=CookbookPage ssr=SsrMode::Async />
+                        <Route path=path!("/import") view=ImportPage ssr=SsrMode::Async />
                         <Route path=path!("/hosts") view=HostsPage ssr=SsrMode::Async />
                     </Routes>
                 </main>

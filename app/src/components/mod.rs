@@ -2,6 +2,7 @@
 
 mod command;
 mod empty_state;
+mod imported;
 mod loaded;
 mod logs;
 mod marks;
@@ -10,11 +11,13 @@ mod moment;
 mod navigation;
 mod plan;
 mod report;
+mod review;
 mod run_head;
 
 pub use command::Command;
 use command::words as command_words;
 pub use empty_state::EmptyState;
+pub use imported::imported_run;
 pub use loaded::loaded;
 pub use logs::{launches, logs};
 pub use marks::{FrameworkMark, Labels, StatusMark};
@@ -24,4 +27,5 @@ pub(crate) use navigation::is_shared;
 pub use navigation::{Crumbs, RunTab, RunTabs, SideRail, SkipLink};
 pub use plan::{candidates, form, leave_out, plan_view, problems, start_note};
 pub use report::report_body;
+pub use review::{review, tag_links};
 pub use run_head::{run_head, run_state};

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 /// A link of the rail: address and word.
-const LINKS: [(&str, &str); 4] =
-    [("/", "Runs"), ("/plans/new", "New plan"), ("/cookbook", "Cookbook"), ("/hosts", "Hosts")];
+const LINKS: [(&str, &str); 5] =
+    [("/", "Runs"), ("/plans/new", "New plan"), ("/import", "Import"), ("/cookbook", "Cookbook"), ("/hosts", "Hosts")];
 
 /// The main navigation: a rail at the left on wide screens, a bar at the top on narrow ones. A shared report has none:
 /// its reader has the one link alone.

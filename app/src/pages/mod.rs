@@ -3,6 +3,7 @@
 mod cookbook;
 mod home;
 mod hosts;
+mod import;
 mod new_plan;
 mod not_found;
 mod report;
@@ -12,6 +13,7 @@ mod shared;
 pub use cookbook::CookbookPage;
 pub use home::HomePage;
 pub use hosts::HostsPage;
+pub use import::ImportPage;
 pub use new_plan::NewPlanPage;
 pub use not_found::NotFoundPage;
 pub use report::ReportPage;

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use podium_service::RunView;
+use podium_service::{RunKind, RunView};
 
-use crate::components::{Crumbs, RunTab, RunTabs, loaded, logs, matrix, run_head};
+use crate::components::{Crumbs, RunTab, RunTabs, imported_run, loaded, logs, matrix, review, run_head};
 use crate::context::{caller, id, service};
 use crate::dto::Measured;
 use crate::islands::LiveRun;
@@ -17,7 +17,7 @@ pub fn RunPage() -> impl IntoView {
     let run = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     loaded(async move {
         let run = service()?.run(caller()?, id(&run, "this run")?).await?;
-        Ok(page(&run))
+        Ok(if run.item.kind == RunKind::Imported { imported_run(&run) } else { page(&run).into_any() })
     })
 }
 
@@ -46,6 +46,7 @@ fn page(run: &RunView) -> impl IntoView + use<> {
             </section>
             {logs}
         </LiveRun>
+        {review(run)}
         <details class="section">
             <summary>"Plan as it was started"</summary>
             <div class="section-body">

@@ -6,19 +6,19 @@ use podium_domain::framework::Framework;
 use podium_domain::plan::Plan;
 use podium_domain::row::best_measurement;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
-use podium_formats::plan::{self, Problem};
-use podium_store::{Candidate, Launch, Measurement, NewAuditEntry, NewRun, Run, RunCursor};
+use podium_formats::plan::Problem;
+use podium_store::{Candidate, Launch, Measurement, NewAuditEntry, NewRun, Run, RunKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::caller::{Caller, Role};
+use crate::datasets::read_plan;
 use crate::error::{Error, Result};
 use crate::events::stored;
+use crate::review::run_item;
 use crate::service::{Service, launch_folder};
-use crate::views::{
-    CandidateView, CellView, LaunchView, LogChunk, MeasurementView, RunEvent, RunListItem, RunView, StartRun,
-};
+use crate::views::{CandidateView, CellView, LaunchView, LogChunk, MeasurementView, RunEvent, RunView, StartRun};
 
 /// How a run was asked for, as stored with it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,15 +32,6 @@ pub(crate) struct RunOptions {
     /// See [`StartRun::idle_engines`].
     #[serde(default)]
     pub(crate) idle_engines: bool,
-}
-
-/// A page of the runs list.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RunFilter {
-    /// How many at most; 0 is 50.
-    pub limit: u32,
-    /// Only runs older than this one: the last of the page before.
-    pub before: Option<RunCursor>,
 }
 
 /// Bytes of a log that one request gets.
@@ -59,7 +50,8 @@ impl Service {
     /// [`Error::Invalid`] with every problem of the plan; nothing is started then.
     pub async fn start_run(&self, caller: Caller, start: StartRun) -> Result<Uuid> {
         caller.require(Role::Runner)?;
-        let reading = plan::read(&start.yaml);
+        let yaml = start.yaml.clone();
+        let reading = tokio::task::spawn_blocking(move || read_plan(&yaml)).await.map_err(Error::internal)?;
         let Some(mut plan) = reading.plan else { return Err(Error::Invalid { problems: reading.problems }) };
         let excluded = exclude(&mut plan, start.frameworks.as_deref())?;
         let sets = podium_domain::candidate::generate_all(&plan)
@@ -89,19 +81,14 @@ impl Service {
         Ok(id)
     }
 
-    /// The runs, newest first.
-    pub async fn list_runs(&self, caller: Caller, filter: RunFilter) -> Result<Vec<RunListItem>> {
-        caller.require(Role::Viewer)?;
-        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(500) };
-        let runs = self.store().runs(filter.before, limit.into()).await?;
-        Ok(runs.into_iter().map(|run| list_item(&run)).collect())
-    }
-
     /// One run, whole.
     pub async fn run(&self, caller: Caller, id: Uuid) -> Result<RunView> {
         caller.require(Role::Viewer)?;
         let store = self.store();
         let run = store.run(id).await?;
+        if run.kind == RunKind::Imported {
+            return self.imported_run(run).await;
+        }
         let plan: Plan = serde_json::from_value(run.plan.clone()).map_err(Error::internal)?;
         let candidates = store.candidates(id).await?;
         let launches = store.launches(id).await?;
@@ -117,7 +104,10 @@ impl Service {
             .map(|candidate| candidate_view(&plan, &scenarios, candidate, &baselines, &launches, &measurements))
             .collect();
         Ok(RunView {
-            item: list_item(&run),
+            item: run_item(&run),
+            notes: run.notes,
+            imported: Vec::new(),
+            files: Vec::new(),
             yaml: run.plan_yaml,
             failure: run.failure,
             scenarios,
@@ -203,22 +193,6 @@ fn whole_characters(bytes: &[u8]) -> &[u8] {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => &bytes[..error.valid_up_to()],
         _ => bytes,
-    }
-}
-
-fn list_item(run: &Run) -> RunListItem {
-    let answers = run.summary.as_ref().and_then(|summary| summary.get("answers")).cloned();
-    RunListItem {
-        id: run.id,
-        title: run.title.clone(),
-        status: run.status,
-        simulated: run.simulated,
-        flow_check: run.flow_check,
-        frameworks: run.frameworks.clone(),
-        host: run.host_name.clone(),
-        created_at: run.created_at,
-        finished_at: run.finished_at,
-        answers: answers.and_then(|answers| serde_json::from_value(answers).ok()).unwrap_or_default(),
     }
 }
 

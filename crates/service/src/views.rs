@@ -8,6 +8,7 @@ use podium_domain::measure::{SeriesPoint, Summary};
 use podium_domain::report::Report;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
 use podium_formats::plan::{Filled, Problem};
+use podium_store::{RunKind, Shelf};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -29,6 +30,8 @@ pub struct PlanCheck {
     pub candidates: Vec<CandidatePreview>,
     /// Searched values that the limit leaves untried.
     pub untried: Vec<UntriedValue>,
+    /// The smallest limit with which no searched value is left untried; `None` where none is, or it is not known.
+    pub limit_for_all: Option<u64>,
     /// Measurements that a run takes; a rate search counts with its largest number of probes.
     pub measurements: u64,
     /// The plan's title.
@@ -78,8 +81,14 @@ pub struct RunListItem {
     pub flow_check: bool,
     /// The frameworks compared.
     pub frameworks: Vec<Framework>,
-    /// The host's name.
+    /// The host's name; empty for an imported run.
     pub host: String,
+    /// Whether it was measured here.
+    pub kind: RunKind,
+    /// What people call it.
+    pub tags: Vec<String>,
+    /// Where it is kept.
+    pub shelf: Shelf,
     /// When it was asked for.
     pub created_at: OffsetDateTime,
     /// When it ended.
@@ -93,6 +102,12 @@ pub struct RunListItem {
 pub struct RunView {
     /// The line of the list.
     pub item: RunListItem,
+    /// What people wrote about it, Markdown.
+    pub notes: String,
+    /// The rows of an imported run; empty for one that was measured here.
+    pub imported: Vec<ImportedRowView>,
+    /// The files of an imported run, as they were given.
+    pub files: Vec<RunFile>,
     /// The plan as it was started.
     pub yaml: String,
     /// Why the run failed as a whole.
@@ -111,6 +126,38 @@ pub struct RunView {
     pub last_seq: i64,
     /// The report, once there is one.
     pub report_id: Option<Uuid>,
+}
+
+/// One row of an imported run, and where it comes from.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportedRowView {
+    /// The framework's name for people.
+    pub framework: String,
+    /// The candidate's id.
+    pub candidate_id: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The load in words.
+    pub load: Option<String>,
+    /// One of the five statuses of result rows.
+    pub status: CandidateStatus,
+    /// Why it is not `ok`.
+    pub reason: Option<String>,
+    /// The tool that measured it; `None` for a row that came as a row.
+    pub tool: Option<String>,
+    /// The requests in the file by which figures were computed again; 0 where it has summaries alone.
+    pub samples: u64,
+}
+
+/// A file of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunFile {
+    /// Its content.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub size_bytes: u64,
 }
 
 /// One candidate of a run.
@@ -281,12 +328,14 @@ pub struct HostView {
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// `local`.
+    /// `local` or `ssh`.
     pub kind: String,
     /// When its facts were taken.
     pub checked_at: Option<OffsetDateTime>,
     /// The facts, as the launcher reports them.
     pub facts: Option<podium_launcher::HostFacts>,
+    /// How it is reached, where that is by SSH.
+    pub ssh: Option<podium_launcher::SshConfig>,
 }
 
 /// A stored report.

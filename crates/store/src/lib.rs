@@ -14,6 +14,7 @@ mod convert;
 mod error;
 mod events;
 mod hosts;
+mod imports;
 mod launches;
 mod lease;
 mod measurements;
@@ -22,6 +23,8 @@ mod plans;
 mod pool;
 mod reports;
 mod rows;
+mod run_list;
+mod run_marks;
 mod runs;
 mod shares;
 #[cfg(feature = "testing")]
@@ -33,6 +36,7 @@ pub use candidates::{Candidate, CandidateOutcome, NewCandidate};
 pub use error::{Error, OnConstraint, Result};
 pub use events::{EventListener, NewEvent, RunEvent, Wake};
 pub use hosts::{Host, NewHost};
+pub use imports::NewImportedRun;
 pub use launches::{Launch, LaunchUpdate, NewLaunch};
 pub use lease::{ClaimedRun, Lease};
 pub use measurements::{FinishedMeasurement, Measurement, NewMeasurement, Samples};
@@ -41,7 +45,8 @@ pub use plans::{NewPlan, Plan};
 pub use pool::Store;
 pub use reports::{NewReport, Report};
 pub use rows::{NewRow, Row};
-pub use runs::{NewRun, Run, RunCursor, RunEnd};
+pub use run_list::{ListedRun, RunKind, RunQuery, RunSort, RunWords, Shelf};
+pub use runs::{NewRun, Run, RunEnd};
 pub use shares::{NewShare, Share};
 
 /// A new id; ids made later sort later.

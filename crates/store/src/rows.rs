@@ -2,6 +2,7 @@
 
 use podium_domain::status::CandidateStatus;
 use serde_json::Value;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::convert::{all, ordered, word};
@@ -88,35 +89,62 @@ impl TryFrom<ResultRow> for Row {
     }
 }
 
+/// Rows of one statement: an import has tens of thousands.
+const ROWS_PER_STATEMENT: usize = 1000;
+
+/// Adds the rows of a run that has none, in the given order.
+pub(crate) async fn insert(tx: &mut PgConnection, run_id: Uuid, rows: &[NewRow]) -> Result<()> {
+    let mut next = 0_i32;
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        let ids: Vec<Uuid> = rows.iter().map(|_| crate::new_id()).collect();
+        let candidates: Vec<Option<Uuid>> = rows.iter().map(|row| row.candidate_id).collect();
+        let ordinals: Vec<i32> = (next..).take(rows.len()).collect();
+        let frameworks: Vec<&str> = rows.iter().map(|row| row.framework.as_str()).collect();
+        let scenarios: Vec<&str> = rows.iter().map(|row| row.scenario.as_str()).collect();
+        let statuses: Vec<&str> = rows.iter().map(|row| row.status.word()).collect();
+        let passed: Vec<Option<bool>> = rows.iter().map(|row| row.sla_passed).collect();
+        let figures = |figure: fn(&NewRow) -> Option<f64>| rows.iter().map(figure).collect::<Vec<_>>();
+        let simulated: Vec<bool> = rows.iter().map(|row| row.simulated).collect();
+        let texts: Vec<String> = rows.iter().map(|row| ordered(&row.row)).collect();
+        let originals: Vec<Option<&str>> = rows.iter().map(|row| row.original.as_deref()).collect();
+        sqlx::query!(
+            r#"insert into result_row (id, run_id, candidate_id, ordinal, framework, scenario, status, sla_passed,
+                   request_throughput, output_token_throughput, p50_ttft_ms, p50_tpot_ms, simulated, "row", original)
+               select id, $1, candidate_id, ordinal, framework, scenario, status, sla_passed, requests, tokens, ttft,
+                   tpot, simulated, "row"::json, original
+               from unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], $8::bool[],
+                   $9::float8[], $10::float8[], $11::float8[], $12::float8[], $13::bool[], $14::text[], $15::text[])
+                   as new (id, candidate_id, ordinal, framework, scenario, status, sla_passed, requests, tokens, ttft,
+                       tpot, simulated, "row", original)"#,
+            run_id,
+            &ids,
+            &candidates as &[Option<Uuid>],
+            &ordinals,
+            &frameworks as &[&str],
+            &scenarios as &[&str],
+            &statuses as &[&str],
+            &passed as &[Option<bool>],
+            &figures(|row| row.request_throughput) as &[Option<f64>],
+            &figures(|row| row.output_token_throughput) as &[Option<f64>],
+            &figures(|row| row.p50_ttft_ms) as &[Option<f64>],
+            &figures(|row| row.p50_tpot_ms) as &[Option<f64>],
+            &simulated,
+            &texts,
+            &originals as &[Option<&str>]
+        )
+        .execute(&mut *tx)
+        .await?;
+        next += i32::try_from(rows.len()).unwrap_or(i32::MAX);
+    }
+    Ok(())
+}
+
 impl Store {
     /// Stores a run's rows in the given order, in place of the ones it had.
     pub async fn replace_rows(&self, lease: &Lease, rows: &[NewRow], events: &[NewEvent]) -> Result<()> {
         let mut tx = self.fenced(lease).await?;
         sqlx::query!("delete from result_row where run_id = $1", lease.run_id).execute(&mut *tx).await?;
-        for (ordinal, new) in (0_i32..).zip(rows) {
-            sqlx::query!(
-                r#"insert into result_row (id, run_id, candidate_id, ordinal, framework, scenario, status, sla_passed,
-                       request_throughput, output_token_throughput, p50_ttft_ms, p50_tpot_ms, simulated, "row", original)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::json, $15)"#,
-                crate::new_id(),
-                lease.run_id,
-                new.candidate_id,
-                ordinal,
-                new.framework,
-                new.scenario,
-                new.status.word(),
-                new.sla_passed,
-                new.request_throughput,
-                new.output_token_throughput,
-                new.p50_ttft_ms,
-                new.p50_tpot_ms,
-                new.simulated,
-                ordered(&new.row),
-                new.original
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
+        insert(&mut tx, lease.run_id, rows).await?;
         append(&mut tx, lease.run_id, events).await?;
         tx.commit().await?;
         Ok(())

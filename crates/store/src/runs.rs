@@ -7,11 +7,12 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::convert::{all, ordered, word};
+use crate::convert::{ordered, word};
 use crate::error::{Error, Result};
 use crate::events::{NewEvent, append};
 use crate::lease::Lease;
 use crate::pool::Store;
+use crate::run_list::RunKind;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,10 +39,18 @@ pub struct Run {
     pub flow_check: bool,
     /// Whether any of its engines was simulated.
     pub simulated: bool,
-    /// The host.
-    pub host_id: Uuid,
-    /// The host's name.
+    /// The host; `None` for an imported run.
+    pub host_id: Option<Uuid>,
+    /// The host's name; empty for an imported run.
     pub host_name: String,
+    /// Whether it was measured here.
+    pub kind: RunKind,
+    /// What people call it, in the order in which they wrote it.
+    pub tags: Vec<String>,
+    /// What people wrote about it, Markdown.
+    pub notes: String,
+    /// When it was put into the archive.
+    pub archived_at: Option<OffsetDateTime>,
     /// Where the run is.
     pub status: RunStatus,
     /// Why it failed as a whole.
@@ -98,15 +107,6 @@ pub struct RunEnd {
     pub summary: Option<Value>,
 }
 
-/// Where a page of the runs list ended: the last run's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunCursor {
-    /// When that run was asked for.
-    pub created_at: OffsetDateTime,
-    /// That run.
-    pub id: Uuid,
-}
-
 /// The columns of [`select_runs`].
 struct RunRow {
     id: Uuid,
@@ -120,8 +120,12 @@ struct RunRow {
     frameworks: Vec<String>,
     flow_check: bool,
     simulated: bool,
-    host_id: Uuid,
+    host_id: Option<Uuid>,
     host_name: String,
+    kind: String,
+    tags: Vec<String>,
+    notes: String,
+    archived_at: Option<OffsetDateTime>,
     status: String,
     failure: Option<String>,
     summary: Option<Value>,
@@ -150,6 +154,10 @@ impl TryFrom<RunRow> for Run {
             simulated: row.simulated,
             host_id: row.host_id,
             host_name: row.host_name,
+            kind: word("run.kind", &row.kind)?,
+            tags: row.tags,
+            notes: row.notes,
+            archived_at: row.archived_at,
             status: word("run.status", &row.status)?,
             failure: row.failure,
             summary: row.summary,
@@ -167,10 +175,11 @@ macro_rules! select_runs {
         sqlx::query_as!(
             RunRow,
             r#"select run.id, run.plan_id, run.plan_version, run.plan_yaml, run.plan, run.options, run.title, run.model,
-                   run.frameworks, run.flow_check, run.simulated, run.host_id, host.name as host_name, run.status,
+                   run.frameworks, run.flow_check, run.simulated, run.host_id,
+                   coalesce(host.name, '') as "host_name!", run.kind, run.tags, run.notes, run.archived_at, run.status,
                    run.failure, run.summary, run.created_by, run.created_at, run.started_at, run.finished_at,
                    run.next_event_seq - 1 as "last_event_seq!"
-               from run join host on host.id = run.host_id
+               from run left join host on host.id = run.host_id
                where run.deleted_at is null "# + $tail
             $(, $arg)*
         )
@@ -217,20 +226,6 @@ impl Store {
     pub async fn run(&self, id: Uuid) -> Result<Run> {
         let mut connection = self.pool.acquire().await?;
         load(&mut connection, id).await
-    }
-
-    /// At most `limit` runs, newest first, from after `cursor` on.
-    pub async fn runs(&self, cursor: Option<RunCursor>, limit: i64) -> Result<Vec<Run>> {
-        let rows = select_runs!(
-            "and ($1::timestamptz is null or (run.created_at, run.id) < ($1, $2))
-             order by run.created_at desc, run.id desc limit $3",
-            cursor.map(|cursor| cursor.created_at),
-            cursor.map(|cursor| cursor.id),
-            limit
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        all(rows)
     }
 
     /// Asks for the end of a run; the status it has now.
@@ -291,23 +286,6 @@ impl Store {
             return Err(Error::Conflict { constraint: "run_is_unfinished".to_owned() });
         }
         append(&mut tx, lease.run_id, events).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Takes a run out of the lists, and with it its report's links. One that has not ended is a conflict
-    /// (`run_is_finished`).
-    pub async fn delete_run(&self, id: Uuid) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        let finished_at =
-            sqlx::query_scalar!("select finished_at from run where id = $1 and deleted_at is null for update", id)
-                .fetch_optional(&mut *tx)
-                .await?
-                .ok_or_else(Error::not_found("run"))?;
-        if finished_at.is_none() {
-            return Err(Error::Conflict { constraint: "run_is_finished".to_owned() });
-        }
-        sqlx::query!("update run set deleted_at = now() where id = $1", id).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -13,17 +13,21 @@ use podium_domain::sla::Sla;
 use podium_formats::import::{ImportOptions, import};
 use podium_formats::rows;
 
-use super::print;
+use podium_service::{Caller, Error, ImportFile, ImportRequest};
+
+use super::{DataArgs, print};
 
 /// Turn result files of other tools into result rows
 #[derive(Debug, Args)]
 #[command(after_help = "Read are the files of vllm bench serve and sweep, sglang.bench_serving and auto_benchmark,
 TensorRT-LLM's benchmark_serving, GuideLLM and AIPerf; the tool is told by the file's keys.
 Each row names its tool and what that tool means by its figures.
+With --save the files become a run of the dashboard, with a report; result rows are taken as well then.
 
 Examples:
   podium import result.json --framework vllm --candidate tuned --out rows.jsonl
   podium import a.jsonl b.jsonl --framework sglang --scenario chat --max-p50-ttft-ms 500 >> rows.jsonl
+  podium import vllm.json sglang.jsonl rows.jsonl --save --title nightly
   podium compare rows.jsonl")]
 pub(super) struct ImportArgs {
     /// Result files
@@ -31,8 +35,9 @@ pub(super) struct ImportArgs {
     files: Vec<PathBuf>,
 
     /// The framework that was measured: sglang, vllm, tensorrt_llm, tokenspeed or llama_cpp
+    /// [default: the tool's own; GuideLLM and AIPerf have none]
     #[arg(long, value_name = "ID")]
-    framework: Framework,
+    framework: Option<Framework>,
 
     /// The candidate's id [default: what the file says, else <framework>-imported]
     #[arg(long, value_name = "ID")]
@@ -61,19 +66,75 @@ pub(super) struct ImportArgs {
     /// Write the rows to this file instead of printing them
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// Store the files as a run of the dashboard and print the path of its page
+    #[arg(long, conflicts_with = "out")]
+    save: bool,
+
+    /// The run's title [default: model and scenarios, as the files say]
+    #[arg(long, value_name = "TEXT", requires = "save")]
+    title: Option<String>,
+
+    #[command(flatten)]
+    data: DataArgs,
 }
 
-pub(super) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
-    let options = ImportOptions {
-        framework: args.framework.id().to_owned(),
+pub(super) async fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    if args.save { save(args).await } else { convert(args) }
+}
+
+/// The limits of the arguments.
+fn limits(args: &ImportArgs) -> Sla {
+    Sla {
+        max_p50_ttft_ms: args.max_p50_ttft_ms,
+        max_p50_tpot_ms: args.max_p50_tpot_ms,
+        max_p50_e2e_ms: args.max_p50_e2e_ms,
+        min_success_rate: args.min_success_rate,
+    }
+}
+
+/// `--save`: as the dashboard's form does it.
+async fn save(args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    let mut files = Vec::new();
+    for path in &args.files {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        files.push(ImportFile { name: path.display().to_string(), bytes });
+    }
+    let request = ImportRequest {
+        files,
+        title: args.title.clone(),
+        framework: args.framework,
         candidate_id: args.candidate.clone(),
         scenario: args.scenario.clone(),
-        limits: Sla {
-            max_p50_ttft_ms: args.max_p50_ttft_ms,
-            max_p50_tpot_ms: args.max_p50_tpot_ms,
-            max_p50_e2e_ms: args.max_p50_e2e_ms,
-            min_success_rate: args.min_success_rate,
-        },
+        limits: limits(args),
+    };
+    let opened = args.data.open().await?;
+    let imported = opened.service.import(Caller::owner(), request).await;
+    let code = match imported {
+        Ok(run) => {
+            print(&format!("/runs/{run}\n"))?;
+            ExitCode::SUCCESS
+        }
+        Err(Error::Invalid { problems }) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            eprintln!("nothing was stored: leave the wrong files out, or give the ones that were meant");
+            ExitCode::FAILURE
+        }
+        Err(error) => return Err(error.into()),
+    };
+    opened.database.close().await?;
+    Ok(code)
+}
+
+/// Without it: rows to a file or to standard output.
+fn convert(args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    let options = ImportOptions {
+        framework: args.framework.map(|framework| framework.id().to_owned()).unwrap_or_default(),
+        candidate_id: args.candidate.clone(),
+        scenario: args.scenario.clone(),
+        limits: limits(args),
     };
     let mut imported = Vec::new();
     let mut wrong = false;

@@ -74,7 +74,7 @@ impl Cli {
             Command::Candidates(args) => candidates::run(&args),
             Command::Compare(args) => compare::run(&args),
             Command::Dataset(args) => dataset::run(&args),
-            Command::Import(args) => import::run(&args),
+            Command::Import(args) => import::run(&args).await,
             Command::Load(args) => load::run(*args).await,
             Command::Sim(args) => Ok(sim::run(args).await),
         }

@@ -5,6 +5,7 @@
 mod charts;
 mod failure;
 mod hosts;
+mod imports;
 mod logs;
 mod plans;
 mod reports;
@@ -12,6 +13,8 @@ mod runs;
 mod shares;
 pub(crate) mod table;
 
+#[cfg(test)]
+mod import_tests;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +52,14 @@ where
 pub(crate) fn own() -> Vec<OwnRoute> {
     vec![
         on_post("/plans/start", plans::start),
+        OwnRoute { method: "POST", path: "/import", handler: imports::create_route() },
+        on_get("/runs/{id}/files/{file}", imports::file),
         on_post("/runs/{id}/cancel", runs::cancel),
+        on_post("/runs/{id}/notes", runs::annotate),
+        on_post("/runs/{id}/archive", runs::archive),
+        on_post("/runs/{id}/unarchive", runs::unarchive),
+        on_post("/runs/{id}/delete", runs::delete),
+        on_post("/runs/{id}/restore", runs::restore),
         on_get("/runs/{id}/events", runs::events),
         on_get("/runs/{id}/report.md", reports::markdown),
         on_get("/runs/{id}/report.csv", reports::csv),

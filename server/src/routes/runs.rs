@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -32,6 +32,69 @@ pub(super) async fn cancel(
         Ok(()) | Err(Error::Conflict(_)) => Ok(Redirect::to(&format!("/runs/{run}"))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the form of tags and notes says.
+#[derive(Debug, Deserialize)]
+pub(super) struct NotesFields {
+    tags: String,
+    notes: String,
+}
+
+/// Replaces tags and notes, and leads back to the run.
+pub(super) async fn annotate(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+    Form(fields): Form<NotesFields>,
+) -> Result<Redirect, Failure> {
+    let run = id(&run, "this run")?;
+    state.service.annotate_run(caller, run, &fields.tags, &fields.notes).await?;
+    Ok(Redirect::to(&format!("/runs/{run}#review")))
+}
+
+/// Puts the run into the archive and leads to the list, which offers the way back.
+pub(super) async fn archive(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+) -> Result<Redirect, Failure> {
+    let run = id(&run, "this run")?;
+    state.service.archive_run(caller, run, true).await?;
+    Ok(Redirect::to(&format!("/?archived={run}")))
+}
+
+/// Takes the run out of the archive and leads to it.
+pub(super) async fn unarchive(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+) -> Result<Redirect, Failure> {
+    let run = id(&run, "this run")?;
+    state.service.archive_run(caller, run, false).await?;
+    Ok(Redirect::to(&format!("/runs/{run}")))
+}
+
+/// Deletes the run and leads to the list, which offers the way back.
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+) -> Result<Redirect, Failure> {
+    let run = id(&run, "this run")?;
+    state.service.delete_run(caller, run).await?;
+    Ok(Redirect::to(&format!("/?deleted={run}")))
+}
+
+/// Brings the run back and leads to it.
+pub(super) async fn restore(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+) -> Result<Redirect, Failure> {
+    let run = id(&run, "this run")?;
+    state.service.restore_run(caller, run).await?;
+    Ok(Redirect::to(&format!("/runs/{run}")))
 }
 
 /// Where a reader of events wants to begin.

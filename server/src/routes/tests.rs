@@ -13,7 +13,7 @@ use crate::router::tests::{OWN, fixture, get, text};
 const PLAN: &str = include_str!("../../../configs/demo-simulated.yaml");
 
 /// Posts a form as a browser would.
-async fn post(router: &Router, path: &str, fields: &[(&str, &str)]) -> Response {
+pub(super) async fn post(router: &Router, path: &str, fields: &[(&str, &str)]) -> Response {
     let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let body: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let request = Request::post(path)
@@ -120,7 +120,9 @@ async fn what_is_not_there_is_404_in_every_form() {
     }
     assert_eq!(get(&router, &format!("/launches/{nothing}/log")).await.status(), StatusCode::NOT_FOUND);
     assert_eq!(post(&router, &format!("/runs/{nothing}/cancel"), &[]).await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(post(&router, "/hosts/x/check", &[]).await.status(), StatusCode::NOT_FOUND);
+    for verb in ["check", "edit", "remove"] {
+        assert_eq!(post(&router, &format!("/hosts/x/{verb}"), &[]).await.status(), StatusCode::NOT_FOUND, "{verb}");
+    }
     let revoke = post(&router, &format!("/shares/{nothing}/revoke"), &[("run", nothing)]).await;
     assert_eq!(revoke.status(), StatusCode::NOT_FOUND);
     // The way back is an id: it cannot be made to lead elsewhere.

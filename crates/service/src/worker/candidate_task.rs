@@ -91,7 +91,7 @@ impl RunTask<'_> {
         let new = NewLaunch {
             id: launch_id,
             candidate_id: candidate.id,
-            host_id: self.run.host_id,
+            host_id: self.run.host_id.ok_or(podium_store::Error::NotFound { what: "host of the run" })?,
             command: podium_domain::flags::shell_join(&shown),
             argv: shown,
             deploy_command: podium_domain::flags::shell_join(&deploy),

@@ -7,4 +7,5 @@ mod lease;
 mod measurements;
 mod migrate;
 mod reports;
+mod run_list;
 mod things;

@@ -45,7 +45,7 @@ async fn launch(store: &Store, lease: &Lease, candidate_id: Uuid) -> Uuid {
     let new = NewLaunch {
         id,
         candidate_id,
-        host_id: store.run(lease.run_id).await.unwrap().host_id,
+        host_id: store.run(lease.run_id).await.unwrap().host_id.unwrap(),
         argv: vec!["vllm".to_owned(), "serve".to_owned(), "--port".to_owned(), "1".to_owned()],
         command: "vllm serve --port 1".to_owned(),
         deploy_command: "vllm serve".to_owned(),

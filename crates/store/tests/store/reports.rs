@@ -1,5 +1,5 @@
 use podium_domain::status::{CandidateStatus, RunStatus};
-use podium_store::{Error, NewReport, NewRow, NewShare, RunEnd, Store, new_id};
+use podium_store::{Error, NewReport, NewRow, NewShare, RunEnd, RunQuery, Store, new_id};
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -85,7 +85,7 @@ async fn a_link_ends_at_its_time_or_with_its_run() {
     assert!(is_missing(store.report(id).await));
     assert!(is_missing(store.run(lease.run_id).await));
     assert!(is_missing(store.delete_run(lease.run_id).await));
-    assert!(store.runs(None, 10).await.unwrap().is_empty());
+    assert!(store.listed_runs(&RunQuery::default(), 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

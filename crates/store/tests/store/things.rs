@@ -1,6 +1,6 @@
 //! Hosts, plans, lists and the audit log.
 
-use podium_store::{Error, NewAuditEntry, NewHost, NewPlan, OnConstraint, RunCursor, new_id};
+use podium_store::{Error, NewAuditEntry, NewHost, NewPlan, OnConstraint, RunQuery, new_id};
 use serde_json::json;
 
 use crate::fixture::{OWNER, queue_run, store};
@@ -57,9 +57,9 @@ async fn runs_are_listed_newest_first_in_pages() {
     let mut listed = Vec::new();
     let mut cursor = None;
     loop {
-        let page = store.runs(cursor, 2).await.unwrap();
+        let page = store.listed_runs(&RunQuery { after: cursor, ..RunQuery::default() }, 2).await.unwrap();
         let Some(last) = page.last() else { break };
-        cursor = Some(RunCursor { created_at: last.created_at, id: last.id });
+        cursor = Some(last.id);
         listed.extend(page.iter().map(|run| run.id));
     }
     assert_eq!(listed, queued);
