@@ -20,7 +20,7 @@ pub(super) fn row(records: &[&Map<String, Value>], options: &ImportOptions) -> R
     finish(row, Some(completed), samples::verdict(&found))
 }
 
-fn metadata<'a>(record: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
+fn metadata(record: &Map<String, Value>) -> Option<&Map<String, Value>> {
     map_at(record, "metadata")
 }
 
