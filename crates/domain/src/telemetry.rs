@@ -86,11 +86,11 @@ pub struct TelemetrySummary {
     pub queue: Option<MeanOf>,
     /// Time in the engine before its queue.
     pub pre_scheduler: Option<MeanOf>,
-    /// Requests that the engine worked on.
+    /// Requests that the engine worked on, by the readings while the load was on.
     pub running: Option<Level>,
-    /// Requests that waited.
+    /// Requests that waited, by the same readings.
     pub waiting: Option<Level>,
-    /// Share of the KV cache in use, in [0, 1].
+    /// Share of the KV cache in use, in [0, 1], by the same readings.
     pub kv_usage: Option<Level>,
     /// Tokens that the KV cache holds.
     pub kv_cache_tokens: Option<f64>,

@@ -28,6 +28,8 @@ use reading::{Reading, increase, mean_between};
 /// all answers are counted.
 const LAST_READINGS: u32 = 10;
 const LAST_READING_GAP: Duration = Duration::from_millis(100);
+/// The second reading comes this soon, so that short measurements have one while the load is on.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What is read beside a measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,7 +116,7 @@ fn watch(spec: &TelemetrySpec, base_url: &str, commands: &Receiver<Command>) {
     let _ = begun.send(());
     // A pause of a day at most keeps the sum of instants from overflowing.
     let pause = Duration::try_from_secs_f64(spec.every_s.clamp(0.1, 86_400.0)).unwrap_or(Duration::from_secs(2));
-    let mut due = Instant::now() + pause;
+    let mut due = Instant::now() + pause.min(FIRST_PAUSE);
     loop {
         match commands.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Err(RecvTimeoutError::Timeout) => {
@@ -230,7 +232,9 @@ impl Record {
     }
 
     fn summary(&self, end: End) -> TelemetrySummary {
-        let level = |get: fn(&TelemetryPoint) -> Option<f64>| Level::of(self.series.iter().filter_map(get));
+        // The first reading and the last are from before and after the load.
+        let loaded = self.series.get(1..self.series.len().saturating_sub(1)).unwrap_or_default();
+        let level = |get: fn(&TelemetryPoint) -> Option<f64>| Level::of(loaded.iter().filter_map(get));
         let mut summary = TelemetrySummary {
             readings: self.readings.len() as u32,
             failed_readings: self.failed_readings,
