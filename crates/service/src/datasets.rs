@@ -4,7 +4,18 @@ use std::io;
 use std::path::Path;
 
 use podium_domain::plan::{Dataset, Model};
+use podium_formats::plan::{self, PlanReading, Surroundings};
 use podium_workload::{DatasetRows, Error, PromptTokenizer, ReadOptions, RowLengths, find_tokenizer, read_dataset};
+
+/// Reads a plan with the longest row of its file, where this machine has it, held against the sequence limits. Blocks
+/// while the file is read.
+pub(crate) fn read_plan(yaml: &str) -> PlanReading {
+    let longest_row = |dataset: &Dataset, model: &Model| match &dataset.path {
+        Some(path) => longest_row(Path::new(path), dataset, model),
+        None => Ok(None),
+    };
+    plan::read_with(yaml, &Surroundings { longest_row: Some(&longest_row), ..Surroundings::default() })
+}
 
 /// Prompt plus answer of the longest request in a plan's file, tokens. `None` where this machine cannot tell: the file
 /// is not here, or no tokenizer that the plan names is. What a chat template adds is counted generously.
@@ -59,6 +70,22 @@ mod tests {
                     {\"timestamp\": 1, \"input_length\": 600, \"output_length\": 200}\n";
         assert_eq!(longest(rows), Ok(Some(800)));
         assert_eq!(longest(r#"{"prompt": "hello", "output_len": 3}"#), Ok(None), "there is no tokenizer");
+    }
+
+    #[test]
+    fn a_plan_whose_file_asks_too_much_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        std::fs::write(&path, "{\"timestamp\": 0, \"input_length\": 2000, \"output_length\": 49}\n").unwrap();
+        let yaml = format!(
+            "model: {{name: org/model}}\ndataset: {{kind: mooncake, path: {}}}\n\
+             frameworks:\n  vllm: {{base_server_flags: {{max_model_len: 2048}}, search_space: {{}}}}\n",
+            path.display()
+        );
+        let reading = read_plan(&yaml);
+        assert!(reading.plan.is_none());
+        assert_eq!(reading.problems[0].path, "frameworks.vllm.base_server_flags.max_model_len");
+        assert_eq!(read_plan(&yaml.replace("2048", "2049")).problems, []);
     }
 
     #[test]

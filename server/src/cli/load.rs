@@ -50,7 +50,11 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "TOKENS", required_unless_present = "dataset")]
     output_len: Option<u32>,
 
-    /// A file of requests, one JSON object a line, instead of random prompts
+    /// The model's tokenizer.json, or its folder: random prompts are then text of exactly --input-len tokens
+    #[arg(long, value_name = "FILE OR FOLDER")]
+    tokenizer: Option<PathBuf>,
+
+    /// A file of requests instead of random prompts: canonical lines, ShareGPT, OpenAI batch or a Mooncake trace
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input_len", "output_len"])]
     dataset: Option<PathBuf>,
 
@@ -258,6 +262,7 @@ impl LoadArgs {
             measurement_key: measurement_key("load", &load, 0),
             stream: !self.no_stream,
             extra_request_body: self.extra_request_body.clone().unwrap_or_default(),
+            tokenizer: self.tokenizer.clone(),
             ..WorkloadSpec::new(self.dataset()?, endpoint, self.model.clone(), self.count(&arrivals))
         };
         Ok(LoadJob {
