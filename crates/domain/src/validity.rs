@@ -35,6 +35,15 @@ impl Validity {
         }
     }
 
+    /// Replaces the reason of this code, where it is there, by one that says more.
+    pub fn explain(&mut self, code: &str, better: Reason) {
+        if let Validity::Doubtful(reasons) | Validity::Invalid(reasons) = self
+            && let Some(reason) = reasons.iter_mut().find(|reason| reason.code == code)
+        {
+            *reason = better;
+        }
+    }
+
     /// `valid`, `doubtful` or `invalid`.
     pub fn word(&self) -> &'static str {
         match self {

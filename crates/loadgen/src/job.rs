@@ -65,6 +65,9 @@ pub struct LoadJob {
     /// Where to write the per-request samples.
     #[serde(default)]
     pub samples_path: Option<PathBuf>,
+    /// Whether to end once the SLA is out of reach: for a probe of a search, which needs only to know whether it holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_when_lost: bool,
     /// What to read from the engine and its GPUs meanwhile; nothing where absent.
     #[serde(default)]
     pub telemetry: Option<TelemetrySpec>,
@@ -90,6 +93,7 @@ impl LoadJob {
             idle_timeout_s: None,
             sla: Sla::default(),
             samples_path: None,
+            end_when_lost: false,
             telemetry: None,
         }
     }

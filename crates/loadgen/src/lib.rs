@@ -10,6 +10,7 @@
 
 mod calibrate;
 mod clock;
+mod early_stop;
 mod error;
 mod event;
 mod exchange;

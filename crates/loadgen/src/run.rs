@@ -14,6 +14,7 @@ use podium_workload::{Schedule, Workload};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::clock::Clock;
+use crate::early_stop::EarlyStop;
 use crate::error::Error;
 use crate::exchange::{Exchanger, Failure, Limits};
 use crate::health::{LoopDelays, thread_cpu_time};
@@ -89,6 +90,8 @@ struct Load {
     load: LoadPoint,
     samples: RefCell<Vec<Option<RequestSample>>>,
     failures: RefCell<BTreeMap<FailureClass, String>>,
+    /// For a measurement that ends once its SLA is out of reach.
+    early_stop: Option<RefCell<EarlyStop>>,
 }
 
 impl Load {
@@ -96,6 +99,10 @@ impl Load {
         Load {
             samples: RefCell::new(vec![None; schedule.starts_ns.len()]),
             failures: RefCell::default(),
+            early_stop: job.end_when_lost.then(|| {
+                let planned = schedule.starts_ns.len() as u64;
+                RefCell::new(EarlyStop::new(job.sla.clone(), planned, !schedule.closed_loop))
+            }),
             limits: Limits {
                 total: Duration::from_secs_f64(job.request_timeout_s),
                 idle: job.idle_timeout_s.map(Duration::from_secs_f64),
@@ -161,10 +168,16 @@ impl Load {
             let delays = delays.clone();
             async move { delays.sample().await }
         });
+        let mut on_second = |message| {
+            if let AgentMessage::Tick { point, .. } = &message {
+                self.watch(|early_stop| early_stop.second(point));
+            }
+            on_message(message);
+        };
         tokio::select! {
             sent = self.send_all(&phase) => sent?,
             stopped = &mut sampler => stopped.map_err(io::Error::other).flatten().map_err(Error::EventLoop)?,
-            () = report_seconds(&phase, on_message) => {}
+            () = report_seconds(&phase, &mut on_second) => {}
         }
         sampler.abort();
         let cpu = thread_cpu_time().saturating_sub(cpu_before);
@@ -186,6 +199,9 @@ impl Load {
             engine: telemetry.as_ref().map(|telemetry| EngineView { telemetry, samples: &samples }),
             stopped_early: self.stop.is_stopped(),
         });
+        if let Some(why) = self.lost() {
+            summary.validity.explain("stopped_early", Reason { code: "ended_early".to_owned(), text: why });
+        }
         summary.prompt_set = Some(prompt_set(&self.workload, &job.workload.measurement_key, counted));
         if counted.len() < samples.len() {
             let text = format!(
@@ -243,6 +259,20 @@ impl Load {
             () = join(tasks) => {}
             () = self.stop.stopped() => {}
         }
+    }
+
+    /// Shows something to the early stop, where there is one, and ends the run if it is lost by that.
+    fn watch(&self, see: impl FnOnce(&mut EarlyStop)) {
+        let Some(early_stop) = self.early_stop.as_ref().filter(|_| !self.stop.is_stopped()) else { return };
+        see(&mut early_stop.borrow_mut());
+        if early_stop.borrow().lost().is_some() {
+            self.stop.stop();
+        }
+    }
+
+    /// Why the run was ended before its last request, where it was not asked to stop.
+    fn lost(&self) -> Option<String> {
+        self.early_stop.as_ref()?.borrow().lost().map(str::to_owned)
     }
 
     fn exchanger<'a>(&'a self, phase: &'a Phase) -> Exchanger<'a> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
+use podium_domain::sla::Sla;
 use podium_loadgen::workload::{Arrivals, WorkloadSpec};
 use podium_loadgen::{
     AgentMessage, LoadJob, Margin, RequestSample, StopHandle, calibrate_text, read_samples, run, vllm_result,
@@ -344,6 +345,23 @@ async fn text_prompts_are_calibrated_by_what_the_server_counts() {
     let probe = LoadJob { base_url: constant.base_url(), ..job };
     let fitted = tokio::task::spawn_blocking(move || calibrate_text(&probe, &StopHandle::new())).await.unwrap();
     assert_eq!(fitted.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_ends_when_its_sla_is_out_of_reach_and_says_so() {
+    let server = TruthServer::start(quick()).await.unwrap();
+    let sla = Sla { max_p50_ttft_ms: Some(1e-6), ..Sla::default() };
+    let one_by_one = LoadPoint::Concurrency { concurrency: 1 };
+    let probe =
+        LoadJob { sla, end_when_lost: true, ..job(&server, workload(Endpoint::Completions, 20, 2), one_by_one) };
+    let lost = outcome(probe.clone()).await.report.summary;
+    assert_eq!((lost.completed, lost.never_sent), (11, 9));
+    let reasons = lost.validity.reasons();
+    assert!(!lost.validity.may_win() && reasons.iter().any(|reason| reason.code == "ended_early"), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.text.contains("11 of 20")), "{reasons:?}");
+
+    let whole = outcome(LoadJob { end_when_lost: false, ..probe }).await.report.summary;
+    assert_eq!(whole.completed, 20);
 }
 
 #[test]

@@ -185,6 +185,7 @@ impl Load {
                 true
             }
         };
+        self.watch(|early_stop| early_stop.request_ended(&sample));
         let ended_ns = sample.done_at_ns.unwrap_or_else(|| phase.clock.now_ns());
         if let Some(place) = self.samples.borrow_mut().get_mut(index) {
             *place = Some(sample);
