@@ -53,3 +53,54 @@ fn chart(report: &Report, file: &str) -> Result<Response, Failure> {
     ];
     Ok((headers, content).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use podium_domain::report::ReportInput;
+    use serde_json::json;
+
+    use super::*;
+
+    fn report() -> Report {
+        let row = |framework: &str, rps: f64| {
+            serde_json::from_value(json!({
+                "framework": framework, "candidate_id": format!("{framework}-a"), "status": "ok",
+                "workload": {"scenario": "chat"}, "metrics": {"request_throughput": rps, "p50_ttft_ms": 100.0},
+            }))
+            .unwrap()
+        };
+        let rows = vec![row("vllm", 2.0), row("sglang", 3.0)];
+        Report::build(ReportInput { rows, ..ReportInput::default() })
+    }
+
+    #[tokio::test]
+    async fn every_chart_has_a_picture_and_its_data() {
+        let report = report();
+        let charts = charts::for_report(&report);
+        assert!(!charts.is_empty());
+        for number in 1..=charts.len() {
+            for (form, media_type) in [("svg", "image/svg+xml"), ("csv", "text/csv; charset=utf-8")] {
+                let Ok(response) = chart(&report, &format!("{number}.{form}")) else { panic!("{number}.{form}") };
+                assert_eq!(response.headers()[CONTENT_TYPE], media_type);
+                assert!(response.headers()[CONTENT_SECURITY_POLICY].as_bytes().starts_with(b"default-src 'none'"));
+                let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+                let text = String::from_utf8(body.to_vec()).unwrap();
+                match form {
+                    "svg" => assert!(text.starts_with("<svg ") && text.contains("xmlns=")),
+                    _ => assert!(text.starts_with(charts[number - 1].data.columns[0].as_str()), "{text}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_chart_is_not_found() {
+        let report = report();
+        for file in ["0.svg", "99.svg", "1", "1.png", "-1.svg", "x.csv", "1.svg.csv", ""] {
+            let Err(failure) = chart(&report, file) else { panic!("{file}") };
+            assert_eq!(failure.into_response().status(), StatusCode::NOT_FOUND, "{file}");
+        }
+    }
+}
