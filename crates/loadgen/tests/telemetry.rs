@@ -2,6 +2,7 @@
 //! `nvidia-smi`.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,12 +13,15 @@ use podium_domain::plan::Endpoint;
 use podium_domain::telemetry::TelemetrySummary;
 use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
 use podium_loadgen::{LoadJob, LoadOutcome, StopHandle, TelemetrySpec, run};
+use podium_sim::cli::{self, Command};
+use podium_sim::serve_on;
 use podium_sim::truth::{TruthConfig, TruthServer};
+use tokio::net::TcpListener;
 
 const REQUESTS: u32 = 8;
 const WARMUP: u32 = 3;
 
-async fn measured(server: &TruthServer, telemetry: TelemetrySpec) -> LoadOutcome {
+async fn measured(base_url: String, telemetry: TelemetrySpec) -> LoadOutcome {
     let dataset = DatasetSpec::Random {
         input_len: 24,
         output_len: 10,
@@ -32,7 +36,7 @@ async fn measured(server: &TruthServer, telemetry: TelemetrySpec) -> LoadOutcome
     let job = LoadJob {
         request_timeout_s: 60.0,
         telemetry: Some(telemetry),
-        ..LoadJob::new(server.base_url(), workload, LoadPoint::Concurrency { concurrency: 2 })
+        ..LoadJob::new(base_url, workload, LoadPoint::Concurrency { concurrency: 2 })
     };
     tokio::task::spawn_blocking(move || run(&job, &StopHandle::new(), |_| ()).unwrap()).await.unwrap()
 }
@@ -58,7 +62,7 @@ fn nvidia_smi(folder: &Path, body: &str) -> PathBuf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counters_are_of_the_measurement_alone() {
     let server = server().await;
-    let outcome = measured(&server, TelemetrySpec::new(Framework::Vllm)).await;
+    let outcome = measured(server.base_url(), TelemetrySpec::new(Framework::Vllm)).await;
     let telemetry = telemetry(&outcome);
     assert_eq!(telemetry.problem, None);
     let ttft = telemetry.engine_ttft.unwrap();
@@ -79,7 +83,7 @@ async fn counters_are_of_the_measurement_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_without_such_metrics_is_measured_all_the_same() {
     let server = server().await;
-    let outcome = measured(&server, TelemetrySpec::new(Framework::TensorrtLlm)).await;
+    let outcome = measured(server.base_url(), TelemetrySpec::new(Framework::TensorrtLlm)).await;
     assert_eq!(outcome.report.summary.completed, u64::from(REQUESTS));
     let telemetry = telemetry(&outcome);
     assert_eq!((telemetry.readings, telemetry.engine_ttft), (0, None));
@@ -98,7 +102,7 @@ async fn gpus_are_read_and_tokens_per_joule_follow() {
     );
     let server = server().await;
     let spec = TelemetrySpec { nvidia_smi: Some(program), ..TelemetrySpec::new(Framework::Vllm) };
-    let outcome = measured(&server, spec).await;
+    let outcome = measured(server.base_url(), spec).await;
     let gpu = telemetry(&outcome).gpu.as_ref().unwrap();
     assert_eq!(gpu.count, 2);
     assert_eq!(gpu.power_w.unwrap().mean, 600.0);
@@ -117,6 +121,47 @@ async fn a_driver_that_fails_leaves_the_gpus_out() {
     let program = nvidia_smi(folder.path(), "echo 'NVIDIA-SMI has failed'; exit 9");
     let server = server().await;
     let spec = TelemetrySpec { nvidia_smi: Some(program), ..TelemetrySpec::new(Framework::Vllm) };
-    assert_eq!(telemetry(&measured(&server, spec).await).gpu, None);
+    assert_eq!(telemetry(&measured(server.base_url(), spec).await).gpu, None);
     server.shutdown().await;
+}
+
+/// What was read from a simulated server of this framework.
+async fn simulated(framework: Framework, line: &str) -> TelemetrySummary {
+    let words: Vec<String> = format!("{line} --sim-startup-s 0").split(' ').map(str::to_owned).collect();
+    let Ok(Command::Serve(options)) = cli::parse(framework, &words, &|_| None) else { panic!("{line}") };
+    let server = serve_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), *options).unwrap();
+    server.ready().await;
+    let outcome = measured(format!("http://{}", server.addr()), TelemetrySpec::new(framework)).await;
+    server.shutdown().await;
+    let telemetry = telemetry(&outcome).clone();
+    assert_eq!(telemetry.problem, None, "{framework}");
+    assert_eq!(telemetry.prompt_tokens, outcome.report.summary.input_tokens.map(|tokens| tokens as f64), "{framework}");
+    assert!(telemetry.prefix_cache_hit_rate().is_some(), "{framework}");
+    telemetry
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simulated_engines_count_under_the_real_names() {
+    let all = u64::from(REQUESTS);
+    let vllm =
+        simulated(Framework::Vllm, r#"truth --speculative-config {"method":"ngram","num_speculative_tokens":3}"#);
+    let eagle = "--speculative-algorithm EAGLE --speculative-num-steps 3 --speculative-num-draft-tokens 4";
+    let sglang_line = format!("--model-path truth --enable-metrics {eagle}");
+    let sglang = simulated(Framework::Sglang, &sglang_line);
+    let trtllm = simulated(Framework::TensorrtLlm, "truth --backend pytorch");
+    let llama = simulated(Framework::LlamaCpp, "-m truth --metrics");
+    let (vllm, sglang, trtllm, llama) = (vllm.await, sglang.await, trtllm.await, llama.await);
+    for counted in [&vllm, &sglang, &trtllm] {
+        assert_eq!(counted.engine_ttft.map(|ttft| ttft.n), Some(all));
+        assert_eq!(counted.queue.map(|queue| queue.n), Some(all));
+        assert!(counted.kv_cache_tokens.is_some_and(|tokens| tokens > 1000.0));
+    }
+    for speculating in [&vllm, &sglang] {
+        assert!(speculating.accept_length.is_some_and(|length| length >= 1.0));
+        assert!(speculating.acceptance_rate.is_some_and(|rate| (0.0..=1.0).contains(&rate)));
+        assert_eq!(speculating.preemptions, Some(0));
+    }
+    // Not in the real ones' metrics, or not switched on.
+    assert_eq!((trtllm.preemptions, trtllm.accept_length), (None, None));
+    assert_eq!((llama.engine_ttft, llama.queue, llama.kv_cache_tokens, llama.accept_length), (None, None, None, None));
 }
