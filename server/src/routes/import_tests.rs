@@ -62,7 +62,7 @@ async fn files_become_a_run_with_a_report_and_downloads() {
         assert!(page.contains(part), "{part} in {page}");
     }
     let report = text(get(&router, &format!("{run}/report")).await).await;
-    assert!(report.contains("SGLang wins chat"), "{report}");
+    assert!(report.contains("data-scenario=\"chat\"") && report.contains("sglang-b"), "{report}");
     let markdown = text(get(&router, &format!("{run}/report.md")).await).await;
     assert!(markdown.contains("vllm bench serve"), "the definitions are not named in {markdown}");
     for extension in ["csv", "json", "html"] {
