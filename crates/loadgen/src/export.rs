@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::event::FinishReason;
 use crate::job::LoadJob;
+use crate::margin::counted;
 use crate::run::LoadOutcome;
 use crate::sample::{FailureClass, RequestSample};
 
@@ -78,11 +79,13 @@ pub fn write_request_lines(output: &mut impl Write, samples: &[RequestSample]) -
     output.flush()
 }
 
-/// A result as `vllm bench serve --save-result --save-detailed` writes it, for the tools that read those files. Texts
-/// are not kept, so `generated_texts` is absent; lengths that the server did not count are 0, as there.
+/// A result as `vllm bench serve --save-result --save-detailed` writes it, for the tools that read those files: of the
+/// requests that count, as the figures are. Texts are not kept and queue times not known, so that `generated_texts` and
+/// `queue_times` are absent; lengths that the server did not count are 0, as there.
 pub fn vllm_result(job: &LoadJob, outcome: &LoadOutcome) -> Value {
     let summary = &outcome.report.summary;
-    let complete: Vec<&RequestSample> = outcome.samples.iter().filter(|sample| sample.is_complete()).collect();
+    let samples = counted(&outcome.samples, job.skip_first, job.skip_last);
+    let complete: Vec<&RequestSample> = samples.iter().filter(|sample| sample.is_complete()).collect();
     let mut result = Map::new();
     let mut put = |key: &str, value: Value| {
         result.insert(key.to_owned(), value);
@@ -105,8 +108,11 @@ pub fn vllm_result(job: &LoadJob, outcome: &LoadOutcome) -> Value {
     put("request_goodput", json!(summary.goodput_rps));
     put("output_throughput", json!(summary.output_token_throughput));
     put("total_token_throughput", json!(summary.total_token_throughput));
+    let series = &outcome.report.series;
+    put("max_output_tokens_per_s", json!(series.iter().map(|point| point.output_tokens as f64).reduce(f64::max)));
+    put("max_concurrent_requests", json!(series.iter().map(|point| point.in_flight).max()));
     let seconds = |ns: Option<u64>| ns.map_or(0.0, |ns| ns as f64 / 1e9);
-    let all = |get: &dyn Fn(&RequestSample) -> Value| Value::Array(outcome.samples.iter().map(get).collect());
+    let all = |get: &dyn Fn(&RequestSample) -> Value| Value::Array(samples.iter().map(get).collect());
     put("input_lens", all(&|s| json!(s.input_tokens.unwrap_or(0))));
     put("output_lens", all(&|s| json!(s.output_tokens.unwrap_or(0))));
     put("ttfts", all(&|s| json!(seconds(s.ttft_ns()))));

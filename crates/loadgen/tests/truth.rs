@@ -281,6 +281,16 @@ async fn results_can_be_had_in_the_form_of_another_tool() {
     let result = vllm_result(&job, &outcome);
     assert_eq!((&result["completed"], &result["failed"], &result["num_prompts"]), (&4.into(), &2.into(), &6.into()));
     assert_eq!((&result["max_concurrency"], &result["request_rate"]), (&2.into(), &"inf".into()));
+    // The keys that vLLM 0.32 writes, less what is not measured here or is the caller's to say.
+    const KEYS: &str = "backend burstiness completed duration endpoint_type errors failed input_lens itls label latencies \
+        max_concurrency max_concurrent_requests max_output_tokens_per_s mean_e2el_ms mean_itl_ms mean_tpot_ms mean_ttft_ms \
+        median_e2el_ms median_itl_ms median_tpot_ms median_ttft_ms model_id num_prompts output_lens output_throughput \
+        p50_e2el_ms p50_itl_ms p50_tpot_ms p50_ttft_ms p90_e2el_ms p90_itl_ms p90_tpot_ms p90_ttft_ms p99_e2el_ms \
+        p99_itl_ms p99_tpot_ms p99_ttft_ms request_goodput request_rate request_throughput start_times std_e2el_ms \
+        std_itl_ms std_tpot_ms std_ttft_ms tokenizer_id total_input_tokens total_output_tokens total_token_throughput ttfts";
+    let mut keys: Vec<_> = result.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, KEYS.split_whitespace().collect::<Vec<_>>());
     let ttft_ms = outcome.report.summary.ttft_ms.unwrap();
     assert_eq!(result["median_ttft_ms"].as_f64(), Some(ttft_ms.p50));
     assert!(result["std_ttft_ms"].as_f64().unwrap() <= ttft_ms.max - ttft_ms.min);
