@@ -16,6 +16,7 @@ use crate::fairness::{self, Finding};
 use crate::load::LoadMode;
 use crate::ranking::Preference;
 use crate::row::ResultRow;
+use crate::search_curve::SearchCurve;
 use crate::sla::Sla;
 
 pub use answer::{Answer, AnswerState, Margin};
@@ -66,6 +67,9 @@ pub struct Report {
     pub comparisons: Vec<ScenarioComparison>,
     /// Rows of the other load modes, best first within each.
     pub other_modes: Vec<ModeTable>,
+    /// What each candidate gave at each rate, and where the SLA stops holding; empty in reports from before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search_curves: Vec<SearchCurve>,
     /// Every row that is not `ok` or does not hold the SLA, in the order in which it came.
     pub not_selected: Vec<NotSelected>,
     /// Whether the comparison was fair, line by line; empty in reports from before it was computed.

@@ -1,6 +1,7 @@
 //! Writers of reports: Markdown, CSV, JSON and one self-contained HTML file, all from one model.
 
 mod csv;
+mod curves;
 mod document;
 mod html;
 mod json;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod candidate_task;
+mod curves;
 mod expand;
 mod finish;
 mod job;

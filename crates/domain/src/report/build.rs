@@ -20,6 +20,8 @@ pub struct ReportInput<'a> {
     /// Rows of further measurements of the same run, which are not listed: the proof of fairness counts them, since
     /// frameworks whose best rows stand at different loads met at others.
     pub also_measured: Vec<ResultRow>,
+    /// What each candidate gave at each rate.
+    pub search_curves: Vec<SearchCurve>,
     /// Which throughput decides first.
     pub preference: Preference,
     /// The runs that the rows come from.
@@ -75,6 +77,7 @@ impl Report {
             best_by_framework,
             comparisons,
             other_modes,
+            search_curves: std::mem::take(&mut input.search_curves),
             not_selected: not_selected(&rows),
             fairness,
             caveats: Vec::new(),

@@ -4,7 +4,7 @@ use podium_domain::load::LoadMode;
 use podium_domain::report::{Answer, AnswerState, Lengths, Report, limit_texts};
 use podium_domain::row::framework_name;
 
-use super::tables;
+use super::{curves, tables};
 use crate::deploy::{Deployment, Form};
 
 /// One part of the document.
@@ -75,6 +75,7 @@ pub(super) fn document(report: &Report) -> Vec<Block> {
     best_commands(report, &mut blocks);
     comparison(report, &mut blocks);
     winning_commands(report, &mut blocks);
+    blocks.extend(curves::search_curves(report));
     other_modes(report, &mut blocks);
     not_selected(report, &mut blocks);
     fairness(report, &mut blocks);

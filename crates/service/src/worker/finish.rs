@@ -55,7 +55,8 @@ impl RunTask<'_> {
     async fn end(&self, status: RunStatus, interrupted: Option<String>) -> Result<(), Halt> {
         let Rows { listed, also_measured } = self.rows().await?;
         let (candidates, rows): (Vec<Candidate>, Vec<ResultRow>) = listed.into_iter().unzip();
-        let input = ReportInput { also_measured, ..self.report_input(rows, interrupted) };
+        let search_curves = self.search_curves().await?;
+        let input = ReportInput { also_measured, search_curves, ..self.report_input(rows, interrupted) };
         // The report's rows say what was held equal over all of them.
         let report = Report::build(input);
         let new: Vec<_> = candidates.iter().zip(&report.rows).map(|(candidate, row)| new_row(candidate, row)).collect();

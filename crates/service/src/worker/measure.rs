@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use podium_domain::load::LoadMode;
 use podium_domain::status::{LaunchState, MeasurementStatus};
 use podium_launcher::{Engine, FailureClass, LaunchFailure, LaunchStage};
 use podium_loadgen::{LoadJob, LoadReport, TelemetrySpec};
@@ -67,9 +68,7 @@ impl RunTask<'_> {
         self.check_signal()?;
         match measurement.status {
             MeasurementStatus::Done => {
-                let holds = measurement.summary.as_ref().is_some_and(|s| {
-                    s.validity.may_win() && self.plan.sla.holds(s, measurement.load_point.is_open_loop())
-                });
+                let holds = measurement.summary.as_ref().is_some_and(|summary| self.passes(measurement, summary));
                 return Ok(Measured::Taken { holds });
             }
             MeasurementStatus::Failed | MeasurementStatus::Skipped => return Ok(Measured::NotTaken),
@@ -108,7 +107,12 @@ impl RunTask<'_> {
         let samples_path =
             launch_folder(self.worker.data_dir(), server.launch_id).join(format!("{}.samples", measurement.id));
         let job = match job(&self.plan, &engine.base_url(), server, measurement) {
-            Ok(job) => LoadJob { samples_path: Some(samples_path), telemetry: Some(telemetry(candidate)), ..job },
+            Ok(job) => LoadJob {
+                samples_path: Some(samples_path),
+                telemetry: Some(telemetry(candidate)),
+                end_when_lost: measurement.load_mode == LoadMode::RateSearch,
+                ..job
+            },
             Err(reason) => return Ok(LoadEnd::Trouble(AgentError::Refused(reason))),
         };
         let mut agent = match Agent::start(self.host(), &self.worker.options.agent, job).await {
@@ -180,7 +184,7 @@ impl RunTask<'_> {
         let summary = report.summary;
         let holds_sla = self.plan.sla.holds(&summary, measurement.load_point.is_open_loop());
         let sla_passed = (!self.plan.sla.is_empty()).then_some(holds_sla);
-        let holds = holds_sla && summary.validity.may_win();
+        let holds = self.passes(measurement, &summary);
         let event = RunEvent::Measurement {
             measurement_id: measurement.id,
             candidate_id: candidate.candidate_id.clone(),
