@@ -87,6 +87,7 @@ fn check(yaml: String) -> PlanCheck {
         filled: reading.filled,
         candidates: Vec::new(),
         untried: Vec::new(),
+        limit_for_all: None,
         measurements: 0,
         title: None,
         flow_check: false,
@@ -96,6 +97,11 @@ fn check(yaml: String) -> PlanCheck {
     check.flow_check = plan.is_flow_check();
     match candidate::generate_all(&plan) {
         Ok(sets) => {
+            if sets.iter().any(|set| !set.untried.is_empty()) {
+                // One limit holds for all frameworks; where one of them is not known, none can be promised.
+                let limits: Option<Vec<u64>> = sets.iter().map(|set| set.limit_for_all).collect();
+                check.limit_for_all = limits.and_then(|limits| limits.into_iter().max());
+            }
             for set in sets {
                 check.untried.extend(set.untried);
                 check.candidates.extend(set.candidates.into_iter().map(|candidate| CandidatePreview {
@@ -123,4 +129,29 @@ fn measurements_per_candidate(plan: &Plan) -> u64 {
         })
         .sum();
     plan.dataset.scenarios.len() as u64 * per_scenario
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_that_is_offered_tries_every_value() {
+        let starter = Starter {
+            model_name: "org/model".to_owned(),
+            frameworks: vec![Framework::Sglang, Framework::Vllm],
+            gpu_model: None,
+            gpu_count: 1,
+        };
+        let limit = |text: &str, value: u64| {
+            let path = "search.max_candidates_per_framework".to_owned();
+            plan::apply(text, &PlanEdit::SetScalar { path, value: value.to_string() }).unwrap()
+        };
+        let few = check(limit(&plan::blank(&starter), 2));
+        let offered = few.limit_for_all.unwrap();
+        assert!(!few.untried.is_empty());
+        let enough = check(limit(&few.yaml, offered));
+        assert_eq!((enough.untried.as_slice(), enough.limit_for_all), (&[][..], None));
+        assert!(!check(limit(&few.yaml, offered - 1)).untried.is_empty());
+    }
 }

@@ -6,6 +6,7 @@ use podium_domain::framework::Framework;
 use podium_service::PlanCheck;
 
 use super::fields::{Entry, Input, id_of};
+use super::hints::hint;
 use super::{error_view, problems_at, template};
 use crate::components::FrameworkMark;
 
@@ -200,6 +201,7 @@ fn flag_row(framework: Framework, check: &PlanCheck, table: Table, flag: &str, t
                 <label for=entry.id.clone()>
                     <code>{flag.to_owned()}</code>
                 </label>
+                {hint(framework, check, &path, flag)}
             </th>
             <td>{entry.view(Input::Text)}</td>
             <td>

@@ -6,6 +6,7 @@
 
 mod fields;
 mod frameworks;
+mod hints;
 mod review;
 mod scenarios;
 mod sections;

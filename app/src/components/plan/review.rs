@@ -1,10 +1,11 @@
 //! What follows from the plan: problems first, then the candidates.
 
 use leptos::prelude::*;
+use podium_domain::form::PlanEdit;
 use podium_formats::plan::Problem;
 use podium_service::PlanCheck;
 
-use super::sizes;
+use super::{sizes, template};
 use crate::components::{FrameworkMark, command_words};
 use crate::format::counted;
 
@@ -64,10 +65,17 @@ pub fn candidates(check: &PlanCheck) -> AnyView {
         check.flow_check.then(|| {
             "With so few prompts this is a flow check: it shows that all works and names no winner.".to_owned()
         }),
-        (!untried.is_empty()).then(|| format!("Not tried, because of the limit: {}.", untried.join(", "))),
         (!filled.is_empty()).then(|| format!("Filled in by default: {}.", filled.join(", "))),
     ];
     let notes = notes.into_iter().flatten().map(|note| view! { <p class="muted">{note}</p> }).collect_view();
+    let untried = (!untried.is_empty()).then(|| {
+        view! {
+            <p class="muted" id="plan-untried">
+                {format!("Not tried, because of the limit: {}. ", untried.join(", "))}
+                {raise_limit(check)}
+            </p>
+        }
+    });
     let items = check
         .candidates
         .iter()
@@ -86,12 +94,31 @@ pub fn candidates(check: &PlanCheck) -> AnyView {
         <details class="section candidates" id="plan-candidate-list">
             <summary>"Candidates " <span class="section-summary">{summary}</span></summary>
             <div class="section-body">
+                {untried}
                 {notes}
                 <ol>{items}</ol>
             </div>
         </details>
     }
     .into_any()
+}
+
+/// One click to the smallest limit that tries every value.
+fn raise_limit(check: &PlanCheck) -> Option<AnyView> {
+    let limit = check.limit_for_all?;
+    let edit = PlanEdit::SetScalar { path: "search.max_candidates_per_framework".to_owned(), value: limit.to_string() };
+    let button = view! {
+        <button
+            type="button"
+            id="raise-limit"
+            class="button button-small"
+            data-edit=template(&edit)
+            data-slots=""
+        >
+            {format!("Raise the limit to {limit}")}
+        </button>
+    };
+    Some(button.into_any())
 }
 
 /// The frameworks of the plan, to leave out of one run. The plan keeps them, and the report says that they were left out.

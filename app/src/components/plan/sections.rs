@@ -1,14 +1,14 @@
 //! The form's sections, in the order in which a person thinks.
 
 use leptos::prelude::*;
-use podium_domain::form::PlanForm;
+use podium_domain::form::{PlanEdit, PlanForm};
 use podium_formats::plan::Problem;
 use podium_service::PlanCheck;
 
-use super::fields::{Field, Input, Target};
+use super::fields::{Field, Input, Target, id_of};
 use super::frameworks::frameworks;
-use super::is_at_or_below;
 use super::scenarios::scenarios;
+use super::{is_at_or_below, template};
 
 const MODEL: &[Field] = &[
     Field {
@@ -168,7 +168,7 @@ const SEARCH: &[Field] = &[
     Field {
         label: "Depth",
         path: "search.tier",
-        hint: "Tells readers what the search is for; the number below sets its size",
+        hint: "Decides what a framework searches when it is added; the button below proposes it for all of them",
         input: Input::Choice(&[
             ("1", "1 · smoke: the baseline and a few knobs"),
             ("2", "2 · bounded sweep"),
@@ -201,9 +201,32 @@ pub fn form(plan: &PlanForm, check: &PlanCheck) -> AnyView {
         section("Frameworks", &["frameworks"], true, framework_names(plan), frameworks(plan, check)),
         section("Workload", WORKLOAD_PATHS, true, workload(plan), workload_body),
         section("SLA", &["sla", "benchmark.sla"], true, sla(plan), fields(SLA)),
-        section("Search", &["search"], false, search(plan), fields(SEARCH)),
+        section("Search", &["search"], false, search(plan), (fields(SEARCH), propose()).into_any()),
     )
         .into_any()
+}
+
+/// Replaces every search by what the depth above proposes.
+fn propose() -> AnyView {
+    let edit = PlanEdit::ProposeSearch { tier: String::new() };
+    view! {
+        <div class="field">
+            <button
+                type="button"
+                id="propose-search"
+                class="button button-small"
+                data-edit=template(&edit)
+                data-slots="/tier"
+                data-inputs=id_of("search.tier")
+            >
+                "Propose a search of this depth"
+            </button>
+            <span class="field-hint">
+                "Replaces the searched flags of every framework that takes part, and sets the limit below which all of them fit"
+            </span>
+        </div>
+    }
+    .into_any()
 }
 
 /// A part of the form that folds to one line.
