@@ -175,6 +175,9 @@ pub struct Search {
     pub tier: u8,
     /// Candidates per framework, the baseline included.
     pub max_candidates_per_framework: u32,
+    /// Whether serving without CUDA graphs is what the plan asks about. Elsewhere it only shows that a server starts.
+    #[serde(default)]
+    pub eager_serving: bool,
 }
 
 /// One framework's part of a plan.

@@ -4,6 +4,7 @@
 pub mod concepts;
 
 mod aliases;
+mod eager;
 mod evidence;
 mod known;
 mod llama_cpp;

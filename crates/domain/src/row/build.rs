@@ -10,6 +10,9 @@ use crate::plan::{Plan, Scenario};
 use crate::stats::Distribution;
 use crate::telemetry::TelemetrySummary;
 
+/// The key of a row's own section that names the flag by which it ran without CUDA graphs.
+const EAGER_KEY: &str = "eager_flag";
+
 /// What all rows of one candidate share.
 #[derive(Debug, Clone)]
 pub struct RowContext<'a> {
@@ -122,10 +125,18 @@ impl RowContext<'_> {
         self.plan.dataset.scenarios.iter().map(|scenario| self.unmeasured(scenario, status, reason)).collect()
     }
 
-    /// The file that the server command names, with its text: a command alone could not be repeated.
-    fn options_file(&self) -> Map<String, Value> {
-        let file = self.candidate.options_file();
-        file.map(|file| (crate::options_file::ROW_KEY.to_owned(), json!(file))).into_iter().collect()
+    /// The file that the server command names, with its text, since a command alone could not be repeated; and what made
+    /// the row a flow check.
+    fn extra(&self) -> Map<String, Value> {
+        let file = self.candidate.options_file().map(|file| (crate::options_file::ROW_KEY.to_owned(), json!(file)));
+        let eager = self.eager_flag().map(|flag| (EAGER_KEY.to_owned(), json!(flag)));
+        file.into_iter().chain(eager).collect()
+    }
+
+    /// The flag that takes CUDA graphs away from a server that would have them, where the plan does not ask for that.
+    fn eager_flag(&self) -> Option<&str> {
+        let asked = self.plan.search.eager_serving || self.plan.hardware.gpu_count == 0;
+        self.candidate.framework.eager_flag(&self.candidate.flags).filter(|_| !asked)
     }
 
     fn blank(&self, scenario: &Scenario, mode: LoadMode, status: RowStatus, reason: Option<String>) -> ResultRow {
@@ -173,11 +184,11 @@ impl RowContext<'_> {
             podium: Some(RowExtension {
                 simulated: self.simulated,
                 baseline: self.candidate.baseline,
-                flow_check: self.flow_check || plan.is_flow_check(),
+                flow_check: self.flow_check || plan.is_flow_check() || self.eager_flag().is_some(),
                 load_mode: Some(mode),
                 run_id: self.run_id.clone(),
                 conditions: Some(Conditions::planned(plan, self.candidate)),
-                extra: self.options_file(),
+                extra: self.extra(),
                 ..RowExtension::default()
             }),
             extra: Map::new(),

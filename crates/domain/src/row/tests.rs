@@ -143,7 +143,7 @@ fn plan() -> Plan {
             startup_timeout_s: 60.0,
         },
         sla: Sla { max_p50_ttft_ms: Some(500.0), ..Sla::default() },
-        search: Search { tier: 2, max_candidates_per_framework: 4 },
+        search: Search { tier: 2, max_candidates_per_framework: 4, eager_serving: false },
         frameworks: Default::default(),
     }
 }
@@ -326,4 +326,23 @@ fn the_best_measurement_is_valid_and_within_the_sla_first() {
     assert_eq!(best_measurement(&[(&slow, false), (&fast, false), (&quick, false)]), Some(1), "the first of equals");
     assert_eq!(best_measurement(&[(&invalid, true), (&slow, false)]), Some(1));
     assert_eq!(best_measurement(&[(&invalid, true)]), Some(0));
+}
+
+#[test]
+fn a_candidate_without_cuda_graphs_is_a_flow_check_unless_the_plan_asks_for_it() {
+    let mut plan = plan();
+    let mut candidate = candidate();
+    let flow_check = |plan: &Plan, candidate: &Candidate| {
+        let row = context(plan, candidate).measured(&taken(plan, &summary(1.0, 100.0, 100.0)));
+        (row.is_flow_check(), row.podium.unwrap().extra.get("eager_flag").cloned())
+    };
+    plan.hardware.gpu_count = 1;
+    assert_eq!(flow_check(&plan, &candidate), (false, None));
+    candidate.flags.insert("enforce_eager".to_owned(), true.into());
+    assert_eq!(flow_check(&plan, &candidate), (true, Some("enforce_eager".into())));
+    plan.search.eager_serving = true;
+    assert_eq!(flow_check(&plan, &candidate), (false, None));
+    plan.search.eager_serving = false;
+    plan.hardware.gpu_count = 0;
+    assert_eq!(flow_check(&plan, &candidate), (false, None), "a processor has no graphs to switch off");
 }
