@@ -221,7 +221,10 @@ fn output_lengths(rows: &[&ResultRow]) -> Found {
 }
 
 fn hardware(rows: &[&ResultRow]) -> Found {
-    let counts = equal(rows, |row| Some(format!("{} GPUs", row.hardware.gpu_count?)));
+    let counts = equal(rows, |row| match row.hardware.gpu_count? {
+        1 => Some("1 GPU".to_owned()),
+        count => Some(format!("{count} GPUs")),
+    });
     let models = equal(rows, |row| match (row.hardware.gpu_count, &row.hardware.gpu_model) {
         // Which GPU a server does not use makes no difference.
         (Some(0), _) => Some("no GPU".to_owned()),
