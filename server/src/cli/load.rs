@@ -27,12 +27,22 @@ use super::{at_terminal, cancel_on_signal, print};
   podium load --base-url http://127.0.0.1:8000 --model m --input-len 64 --output-len 16 --concurrency 4 --num-prompts 80
   podium load --base-url http://127.0.0.1:8000 --model m --dataset requests.jsonl --burst --json result.json
   podium load --base-url http://127.0.0.1:8000 --model m --dataset requests.jsonl --trace starts.jsonl --requests all.jsonl
+  podium load --base-url https://engine.example --ca ca.pem --http2 --model m --input-len 64 --output-len 16 --rate 2
+  podium load --base-url unix:/run/engine.sock --model m --input-len 64 --output-len 16 --concurrency 4
 
 Ctrl-C ends the measurement early; what was measured is reported.")]
 pub(super) struct LoadArgs {
-    /// Where the server listens
+    /// Where the server listens: http://HOST:PORT, https://HOST, or unix:/PATH/OF/ITS/SOCKET
     #[arg(long, value_name = "URL")]
     base_url: String,
+
+    /// The certificate authorities that an https server is trusted by, in PEM form; the system's where absent
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Speak HTTP/2, agreed on by ALPN with https, else by prior knowledge; each request in flight has its connection
+    #[arg(long)]
+    http2: bool,
 
     /// The name under which the server knows the model
     #[arg(long)]
@@ -266,6 +276,8 @@ impl LoadArgs {
             ..WorkloadSpec::new(self.dataset()?, endpoint, self.model.clone(), self.count(&arrivals))
         };
         Ok(LoadJob {
+            ca_file: self.ca.clone(),
+            http2: self.http2,
             api_key_env: self.api_key_env.clone(),
             headers: self.header.iter().cloned().collect::<BTreeMap<_, _>>(),
             arrivals,
