@@ -1,6 +1,6 @@
 # The two commands of this project. Everything that is missing on the machine is installed on the way.
 
-.PHONY: help test test-engines demo check site bench
+.PHONY: help test test-engines demo check site bench bench-peers
 
 help:
 	@echo "make demo   build in release, start the dashboard, carry out both demo plans (KEEP=1: serve on without a terminal)"
@@ -8,6 +8,7 @@ help:
 	@echo "make test-engines  the CPU plan over llama.cpp, vLLM and SGLang in the folder PODIUM_ENGINES_DIR"
 	@echo "make check  formatting, lints, query cache, dependencies, licences"
 	@echo "make bench  the load generator against a server's own truth (WRITE=1: into docs/benchmarks.md)"
+	@echo "make bench-peers  what a token costs it and vllm bench serve (PODIUM_VLLM: a program vllm; WRITE=1)"
 	@echo "make site   what the browser loads"
 
 test test-engines check site:
@@ -18,3 +19,6 @@ demo:
 
 bench:
 	@sh scripts/bootstrap.sh bench $(if $(WRITE),--write)
+
+bench-peers:
+	@sh scripts/bootstrap.sh bench-peers $(if $(WRITE),--write)

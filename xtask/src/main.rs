@@ -59,6 +59,12 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// What a token costs the load generator and `vllm bench serve`, in release; installs vLLM where there is none
+    BenchPeers {
+        /// Put the figures into docs/benchmarks.md
+        #[arg(long)]
+        write: bool,
+    },
     /// Get a compiler for the browser code, and say which one it is
     WasmSetup,
     /// Write `.sqlx/` from the queries and the migrations
@@ -89,6 +95,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::TestEngines => engines::test(&paths),
         Task::Demo { keep } => demo::run(&paths, *keep),
         Task::Bench { write } => bench::run(&paths, *write),
+        Task::BenchPeers { write } => bench::run_peers(&paths, *write),
         Task::WasmSetup => wasm::run(&paths),
         Task::SqlxPrepare => sqlx::run_prepare(&paths),
         Task::Browser => browser::run(&paths),

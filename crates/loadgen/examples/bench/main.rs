@@ -1,13 +1,15 @@
 //! How far the load generator's figures are from a server's own truth, and what a token costs it.
 //!
 //! `cargo xtask bench` builds this in release and runs it; it writes Markdown. With the names of parts (`accuracy`,
-//! `open-loop`, `cost`, `memory`, `verdicts`) it runs only those; with numbers, `accuracy` takes them as its numbers of streams.
+//! `open-loop`, `cost`, `memory`, `verdicts`) it runs only those; with numbers, `accuracy` takes them as its numbers of streams. `peers VLLM TOKENIZER AGENT`
+//! stands alone.
 
 mod accuracy;
 mod cost;
 mod measure;
 mod memory;
 mod open_loop;
+mod peers;
 mod truth_process;
 mod verdicts;
 
@@ -19,6 +21,7 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some(truth_process::TRUTH_SERVER_ARGUMENT) => return truth_process::serve(&arguments[1..]),
+        Some("peers") => return peers::run(&arguments[1..]),
         Some(memory::CHILD_ARGUMENT) => return memory::child(&arguments[1..]),
         _ => {}
     }

@@ -1,0 +1,131 @@
+//! What a token costs this load generator and `vllm bench serve`, on the same work against the same server.
+//!
+//! Both run as processes of their own and are looked at from outside in the same way: the CPU time of the process and
+//! its children from the first connection that the server accepts to the process's end, so that start-up and the making
+//! of prompts are not counted, and the final JSON is.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use podium_domain::load::LoadPoint;
+use podium_loadgen::LoadJob;
+use podium_sim::truth::{Framing, TruthConfig, TruthServer};
+
+use crate::Outcome;
+use crate::measure::workload;
+
+const CONNECTIONS: u32 = 64;
+const REQUESTS: u32 = 1_024;
+const OUTPUT_TOKENS: u32 = 128;
+const INPUT_TOKENS: u32 = 32;
+/// How often a client's process is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// One client's cost.
+struct Cost {
+    tokens: u64,
+    cpu_s: f64,
+    tokens_per_s: f64,
+}
+
+impl Cost {
+    fn tokens_per_cpu_s(&self) -> f64 {
+        self.tokens as f64 / self.cpu_s
+    }
+}
+
+/// `arguments`: the program `vllm`, a folder with a tokenizer for it, and the program `podium-agent`.
+pub fn run(arguments: &[String]) -> Outcome<()> {
+    let [vllm, tokenizer, agent] = arguments else {
+        return Err("peers wants the programs vllm and podium-agent, and a tokenizer between them".into());
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let podium = runtime.block_on(measure(|base_url| start_podium(agent, base_url)))?;
+    let peer = runtime.block_on(measure(|base_url| start_vllm(vllm, tokenizer, base_url)))?;
+    println!("### Against a peer: {CONNECTIONS} connections, {REQUESTS} answers of {OUTPUT_TOKENS} tokens at once\n");
+    println!("| client | tokens read | CPU, s | tokens per CPU-second | tokens/s |");
+    println!("|---|---|---|---|---|");
+    for (name, cost) in [("Podium", &podium), ("`vllm bench serve`", &peer)] {
+        let Cost { tokens, cpu_s, tokens_per_s } = cost;
+        println!("| {name} | {tokens} | {cpu_s:.2} | {:.0} | {tokens_per_s:.0} |", cost.tokens_per_cpu_s());
+    }
+    println!("\nPodium reads {:.1} × the tokens per CPU-second.", podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s());
+    Ok(())
+}
+
+async fn measure(start: impl FnOnce(&str) -> io::Result<Child>) -> Outcome<Cost> {
+    let server = TruthServer::start(TruthConfig {
+        ttft: Duration::ZERO,
+        itl: Duration::ZERO,
+        framing: Framing { head_with_first_event: true, ..Framing::default() },
+        ..TruthConfig::default()
+    })
+    .await?;
+    let mut client = start(&server.base_url())?;
+    let process = format!("/proc/{}/stat", client.id());
+    while server.most_connections() == 0 {
+        if let Some(status) = client.try_wait()? {
+            return Err(format!("the client ended before it connected, with {status}").into());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let before_s = cpu_s(&process)?.0;
+    let after_s = loop {
+        // Its times can be read after its end, until it is waited for.
+        let (spent_s, ended) = cpu_s(&process)?;
+        if ended {
+            break spent_s;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    };
+    let status = client.wait()?;
+    if !status.success() {
+        return Err(format!("the client ended with {status}").into());
+    }
+    let records = server.records();
+    let first = records.iter().map(|record| record.read_at).min();
+    let last = records.iter().filter_map(|record| record.events.last()).map(|event| event.written_at).max();
+    let took = first.zip(last).map_or(f64::NAN, |(first, last)| (last - first).as_secs_f64());
+    let tokens = records.iter().map(|record| u64::from(record.output_tokens())).sum();
+    server.shutdown().await;
+    Ok(Cost { tokens, cpu_s: after_s - before_s, tokens_per_s: tokens as f64 / took })
+}
+
+/// CPU time that a process and the children it waited for have spent, and whether it has ended.
+fn cpu_s(stat: &str) -> io::Result<(f64, bool)> {
+    let text = std::fs::read_to_string(stat)?;
+    // The name in parentheses may hold anything; fields are counted from its end.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = fields.iter().skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>();
+    Ok((ticks as f64 / rustix::param::clock_ticks_per_second() as f64, fields.first() == Some(&"Z")))
+}
+
+fn start_podium(agent: &str, base_url: &str) -> io::Result<Child> {
+    let load = LoadPoint::Concurrency { concurrency: CONNECTIONS };
+    let job = LoadJob { request_timeout_s: 120.0, ..LoadJob::new(base_url, workload(REQUESTS, OUTPUT_TOKENS), load) };
+    let mut child =
+        Command::new(agent).arg("load").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
+    if let Some(stdin) = &mut child.stdin {
+        // It stays open: its end would end the load.
+        writeln!(stdin, "{}", serde_json::to_string(&job)?)?;
+    }
+    Ok(child)
+}
+
+fn start_vllm(vllm: &str, tokenizer: &str, base_url: &str) -> io::Result<Child> {
+    let results = std::env::temp_dir();
+    Command::new(Path::new(vllm))
+        .args(["bench", "serve", "--backend", "openai", "--endpoint", "/v1/completions", "--base-url", base_url])
+        .args(["--model", "truth", "--tokenizer", tokenizer, "--dataset-name", "random", "--ignore-eos"])
+        .args(["--random-input-len", &INPUT_TOKENS.to_string(), "--random-output-len", &OUTPUT_TOKENS.to_string()])
+        .args(["--num-prompts", &REQUESTS.to_string(), "--max-concurrency", &CONNECTIONS.to_string()])
+        .args(["--ready-check-timeout-sec", "0", "--num-warmups", "0", "--disable-tqdm", "--save-result"])
+        .args(["--result-filename", "podium-bench-peers.json", "--result-dir"])
+        .arg(results)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+}
