@@ -48,7 +48,7 @@ pub fn imported_run(run: &RunView) -> AnyView {
             </p>
             <ul class="answers">{answers}</ul>
             <p>
-                "Other tools measured these results. Their figures carry their definitions, which the report names; where a file holds single requests, the figures were computed again from them."
+                "These results were measured elsewhere. Figures of other tools carry their definitions, which the report names; where a file holds single requests, the figures were computed again from them."
             </p>
             {report}
         </div>
