@@ -11,4 +11,5 @@ mod http;
 mod interruption;
 mod llama_server;
 mod options_files;
+mod search;
 mod simulated;
