@@ -82,6 +82,7 @@ impl Bench {
             data_dir: folder.path().to_owned(),
             podium: podium_program(),
             environment: Environment::of_this_process(),
+            extra_env: Vec::new(),
         }));
         let service = Service::new(database.store.clone(), host.clone(), folder.path());
         Bench { service, store: database.store, database_url: database.url, host, folder }
@@ -180,7 +181,7 @@ impl Bench {
     /// When any process of the run's launches lives.
     pub async fn assert_nothing_runs(&self, run_id: Uuid) {
         let own: BTreeSet<Uuid> = self.launches(run_id).await.iter().map(|launch| launch.id).collect();
-        let mut running = self.host.running_launches().await;
+        let mut running = self.host.running_launches().await.expect("this machine is in reach");
         running.retain(|launch| own.contains(&launch.launch_id));
         assert!(running.is_empty(), "processes were left behind: {running:#?}");
     }

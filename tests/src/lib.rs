@@ -7,4 +7,5 @@ pub mod binaries;
 pub mod engines;
 pub mod plans;
 pub mod quiet;
+pub mod sshd;
 pub mod wait;

@@ -13,7 +13,7 @@ use crate::tally::{Counts, Tally};
 use crate::{apt, browser, checks, engines, site};
 
 /// What the tests run against.
-const PACKAGES: [&str; 3] = ["postgresql", "postgresql-client", "python3-venv"];
+const PACKAGES: [&str; 5] = ["postgresql", "postgresql-client", "python3-venv", "openssh-server", "openssh-client"];
 
 /// The whole gate, the same on a developer's machine and elsewhere.
 ///

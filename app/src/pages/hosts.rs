@@ -1,11 +1,13 @@
 //! `/hosts`: the machines that engines run on.
 
+use std::path::PathBuf;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
-use podium_launcher::HostFacts;
+use podium_launcher::{HostFacts, LoadFrom, SshConfig};
 use podium_service::HostView;
 
-use crate::components::{EmptyState, FrameworkMark, Moment, loaded};
+use crate::components::{FrameworkMark, Moment, loaded};
 use crate::context::{caller, service};
 use crate::format::bytes;
 
@@ -17,19 +19,20 @@ pub fn HostsPage() -> impl IntoView {
         <h1>"Hosts"</h1>
         {loaded(async {
             let hosts = service()?.hosts(caller()?).await?;
-            Ok(if hosts.is_empty() {
-                view! {
-                    <EmptyState title="No hosts known">
-                        <p>
-                            "The machines that engines can run on are listed here, with the frameworks and GPUs found on each."
-                        </p>
-                    </EmptyState>
-                }
-                .into_any()
-            } else {
-                hosts.iter().map(host).collect_view().into_any()
-            })
+            // This machine is always there, so the list is never empty.
+            Ok(hosts.iter().map(host).collect_view().into_any())
         })}
+        <section class="card host">
+            <details>
+                <summary>"Add a host"</summary>
+                <p>
+                    "A host is reached by SSH as "<code>"ssh"</code>
+                    " reaches it from here: keys, ports and jump hosts belong into "<code>"~/.ssh/config"</code>
+                    ", its key must be known, and no password may be asked for."
+                </p>
+                {host_form("/hosts".to_owned(), "new", "", &SshConfig::default(), "Add and look at it")}
+            </details>
+        </section>
     }
 }
 
@@ -58,7 +61,97 @@ fn host(host: &HostView) -> impl IntoView + use<> {
                 </form>
             </div>
             {facts}
+            {host.ssh.as_ref().map(|ssh| settings(host, ssh))}
         </section>
+    }
+}
+
+/// The settings of a host that is reached by SSH, to change them or to remove it.
+fn settings(host: &HostView, ssh: &SshConfig) -> impl IntoView + use<> {
+    let edit = format!("/hosts/{}/edit", host.id);
+    view! {
+        <details>
+            <summary>{format!("Settings: reached as {}", ssh.destination)}</summary>
+            {host_form(edit, &host.id.to_string(), &host.name, ssh, "Save and look at it")}
+            <form method="post" action=format!("/hosts/{}/remove", host.id)>
+                <button class="button button-small" type="submit">
+                    "Remove"
+                </button>
+                <span class="field-hint">"Its runs and reports stay."</span>
+            </form>
+        </details>
+    }
+}
+
+/// The form of a host's settings; `key` keeps its fields' ids apart from those of other hosts.
+fn host_form(action: String, key: &str, name: &str, ssh: &SshConfig, submit: &'static str) -> impl IntoView + use<> {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let fields = [
+        ("name", "Name", name.to_owned(), "What the host is called here."),
+        (
+            "destination",
+            "SSH destination",
+            ssh.destination.clone(),
+            "An alias, a host's name, or user@host; the name where empty.",
+        ),
+        ("config_file", "SSH configuration file", path(&ssh.config_file), "Instead of ~/.ssh/config."),
+        ("folder", "Working folder", path(&ssh.folder), "On the host; the home folder where empty."),
+        (
+            "podium",
+            "Podium",
+            path(&ssh.podium),
+            "Where podium is on the host, for simulated engines; looked up on PATH where empty.",
+        ),
+        ("agent", "Agent", path(&ssh.agent), "A podium-agent of this machine, for a host of another kind."),
+    ];
+    let fields = fields.map(|(field, label, value, hint)| {
+        let id = format!("host-{key}-{field}");
+        view! {
+            <div class="field">
+                <label class="field-label" for=id.clone()>
+                    {label}
+                </label>
+                <input id=id name=field type="text" value=value required=field == "name" />
+                <span class="field-hint">{hint}</span>
+            </div>
+        }
+    });
+    // Those that are set, and room for two more.
+    let variables = ssh.env.iter().map(|(name, value)| format!("{name}={value}")).chain([String::new(), String::new()]);
+    let variables = variables
+        .enumerate()
+        .map(|(index, value)| {
+            let label = format!("Variable {}", index + 1);
+            view! { <input name="env" type="text" value=value placeholder="NAME=VALUE" aria-label=label /> }
+        })
+        .collect_view();
+    let controller = ssh.load_from == LoadFrom::Controller;
+    let load = format!("host-{key}-load");
+    view! {
+        <form method="post" action=action>
+            {fields.into_iter().collect_view()}
+            <div class="field">
+                <span class="field-label">"Variables"</span>
+                {variables}
+                <span class="field-hint">"For everything that is started there. No secrets: they are stored."</span>
+            </div>
+            <div class="field">
+                <label class="field-label" for=load.clone()>
+                    "Load comes from"
+                </label>
+                <select id=load name="load_from">
+                    <option value="target" selected=!controller>
+                        "the host, beside the engine"
+                    </option>
+                    <option value="controller" selected=controller>
+                        "this machine, through a forwarded port"
+                    </option>
+                </select>
+            </div>
+            <button class="button" type="submit">
+                {submit}
+            </button>
+        </form>
     }
 }
 
@@ -71,6 +164,9 @@ fn facts_view(facts: &HostFacts) -> AnyView {
             </div>
         }
     });
+    if !facts.is_reached() {
+        return problems.into_any();
+    }
     let gpus = if facts.gpus.is_empty() {
         view! { <dd>"none"</dd> }.into_any()
     } else {

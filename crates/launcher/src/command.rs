@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
@@ -42,7 +43,7 @@ impl CommandSpec {
 }
 
 /// What a command printed and how it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandOutput {
     /// How it ended.
     pub exit: ExitFacts,
@@ -73,6 +74,12 @@ pub enum CommandError {
         program: String,
         /// The time it had.
         deadline: Duration,
+    },
+    /// The host could not be reached, or said why it did not run the command.
+    #[error("{reason}")]
+    Host {
+        /// A sentence with what to do.
+        reason: String,
     },
     /// The system refused.
     #[error("`{program}` could not be run on this machine")]

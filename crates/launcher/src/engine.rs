@@ -23,6 +23,7 @@ use crate::ports::{self, PortState};
 use crate::processes::{self, Family, LAUNCH_VARIABLE, ProcessIdentity};
 use crate::readiness::{self, Probe, ReadyFacts, Refusal};
 use crate::recognise;
+use crate::remote_engine::RemoteControl;
 use crate::scrub::Scrubber;
 use crate::state::{IllegalTransition, is_live, may_move};
 use crate::stop::{self, StopReport, TERM_GRACE};
@@ -66,15 +67,23 @@ pub struct EngineStatus {
 /// A running engine. [`Engine::stop`] ends it properly; dropping it kills its processes without a word.
 #[derive(Debug)]
 pub struct Engine {
-    spec: EngineSpec,
-    leader: Option<ProcessIdentity>,
-    log: EngineLog,
-    status: Arc<watch::Sender<EngineStatus>>,
-    exit: watch::Receiver<Option<ExitFacts>>,
-    started: Instant,
-    started_at: OffsetDateTime,
-    client: reqwest::Client,
-    scrubber: Scrubber,
+    pub(crate) spec: EngineSpec,
+    pub(crate) leader: Option<ProcessIdentity>,
+    pub(crate) log: EngineLog,
+    pub(crate) status: Arc<watch::Sender<EngineStatus>>,
+    pub(crate) exit: watch::Receiver<Option<ExitFacts>>,
+    pub(crate) started: Instant,
+    pub(crate) started_at: OffsetDateTime,
+    pub(crate) control: Control,
+}
+
+/// Who looks after the engine's processes.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// This process.
+    Here { client: reqwest::Client, scrubber: Scrubber },
+    /// The agent on its host.
+    Remote(Box<RemoteControl>),
 }
 
 /// How long the log may take to end after the first process has: children may hold its pipe open for ever.
@@ -107,7 +116,8 @@ impl Engine {
         let status = Arc::new(watch::Sender::new(starting));
         let (exit_sender, exit) = watch::channel(None);
         tokio::spawn(supervise(child, log.clone(), status.clone(), exit_sender));
-        Ok(Self { spec, leader, log, status, exit, started, started_at, client, scrubber })
+        let control = Control::Here { client, scrubber };
+        Ok(Self { spec, leader, log, status, exit, started, started_at, control })
     }
 
     /// The launch's id.
@@ -125,9 +135,13 @@ impl Engine {
         self.started_at
     }
 
-    /// Where it listens, without a slash at the end.
+    /// Where its load finds it, without a slash at the end: at its own port, or at a forwarded one.
     pub fn base_url(&self) -> String {
-        format!("http://{}:{}", crate::ENGINE_HOST, self.spec.port)
+        let port = match &self.control {
+            Control::Here { .. } => self.spec.port,
+            Control::Remote(remote) => remote.url_port,
+        };
+        format!("http://{}:{port}", crate::ENGINE_HOST)
     }
 
     /// Its log, readable while it grows and after the engine is gone.
@@ -176,8 +190,41 @@ impl Engine {
     pub async fn wait_ready(&self, cancel: &CancellationToken) -> Result<ReadyFacts, LaunchFailure> {
         // Refused only where it has failed or been stopped already, which the exit below tells better.
         let _ = self.enter(LaunchState::Loading);
+        match &self.control {
+            Control::Here { client, scrubber } => self.wait_ready_here(client, scrubber, cancel).await,
+            Control::Remote(remote) => {
+                let mut ready = remote.ready.clone();
+                tokio::select! {
+                    () = cancel.cancelled() => Err(self.fail(cancelled(self.stage()))),
+                    failure = self.failed() => Err(failure),
+                    Ok(facts) = ready.wait_for(Option::is_some) => facts.clone().ok_or_else(|| {
+                        ended(ExitFacts { code: None, signal: None })
+                    }),
+                    exit = self.exited() => Err(self.failure().unwrap_or_else(|| ended(exit))),
+                }
+            }
+        }
+    }
+
+    /// Waits until it has failed.
+    async fn failed(&self) -> LaunchFailure {
+        let mut status = self.status.subscribe();
+        let seen = status.wait_for(|status| status.failure.is_some()).await.map(|status| status.failure.clone());
+        match seen {
+            Ok(Some(failure)) => failure,
+            // The sender lives as long as this engine, and the value was just seen.
+            _ => std::future::pending().await,
+        }
+    }
+
+    async fn wait_ready_here(
+        &self,
+        client: &reqwest::Client,
+        scrubber: &Scrubber,
+        cancel: &CancellationToken,
+    ) -> Result<ReadyFacts, LaunchFailure> {
         let mut probe = Probe {
-            client: self.client.clone(),
+            client: client.clone(),
             base_url: self.base_url(),
             endpoint: self.spec.endpoint,
             served_model_name: self.spec.served_model_name.clone(),
@@ -197,10 +244,11 @@ impl Engine {
             ready = probe.until_ready(self.started) => Ok(ready),
         };
         match outcome {
-            Ok(Ok(ready)) => self.accept(ready).await,
-            Ok(Err(Refusal(answer))) => Err(self.fail(self.refusal(&answer).await)),
+            Ok(Ok(ready)) => self.accept(ready, scrubber).await,
+            Ok(Err(Refusal(answer))) => Err(self.fail(self.refusal(&answer, scrubber).await)),
             Err(failure) if failure.class == FailureClass::TimedOut => {
-                Err(self.fail(self.timed_out(&probe.last_answer, last_output).await))
+                let answer = scrubber.scrub(&probe.last_answer);
+                Err(self.fail(self.timed_out(&answer, last_output).await))
             }
             Err(failure) => Err(failure),
         }
@@ -218,6 +266,11 @@ impl Engine {
     pub async fn stop(&self) -> StopReport {
         // Refused only where it has failed: the reason stays, the processes go all the same.
         let _ = self.enter(LaunchState::Draining);
+        if let Control::Remote(remote) = &self.control {
+            let report = remote.stop(&self.spec).await;
+            let _ = self.enter(LaunchState::Stopped);
+            return report;
+        }
         let ended = stop::end_family(Family::new(self.spec.launch_id, self.leader), TERM_GRACE).await;
         let exit = match ended.left.is_empty() {
             true => Some(self.exited().await),
@@ -239,7 +292,7 @@ impl Engine {
     }
 
     /// The engine answered: is it ours, and does it still live?
-    async fn accept(&self, ready: ReadyFacts) -> Result<ReadyFacts, LaunchFailure> {
+    async fn accept(&self, ready: ReadyFacts, scrubber: &Scrubber) -> Result<ReadyFacts, LaunchFailure> {
         let (port, mut family) = (self.spec.port, Family::new(self.spec.launch_id, self.leader));
         let stranger = processes::off_thread(move || {
             let owner = ports::owner(port)?;
@@ -247,18 +300,11 @@ impl Engine {
             (!ours).then_some((owner.pid, owner.command))
         });
         if let Some((pid, command)) = stranger.await {
-            let owner = (pid, self.scrubber.scrub(&command).into_owned());
+            let owner = (pid, scrubber.scrub(&command).into_owned());
             let failure = LaunchFailure { stage: self.stage(), ..port_taken(port, Some(owner)) };
             return Err(self.fail(failure));
         }
-        self.status.send_if_modified(|status| {
-            let allowed = may_move(status.state, LaunchState::Ready);
-            if allowed {
-                status.state = LaunchState::Ready;
-                status.stage = LaunchStage::Serving;
-            }
-            allowed
-        });
+        move_to_ready(&self.status);
         match self.failure() {
             None => Ok(ready),
             Some(failure) => Err(failure),
@@ -266,23 +312,22 @@ impl Engine {
     }
 
     /// A healthy server did not answer a real request. Where its log says why, that is the class.
-    async fn refusal(&self, answer: &str) -> LaunchFailure {
+    async fn refusal(&self, answer: &str, scrubber: &Scrubber) -> LaunchFailure {
         // A broken engine often ends a moment later by itself; then the exit and the whole log are there to tell.
         if tokio::time::timeout(LOG_DRAIN, self.exited()).await.is_ok()
             && let Some(failure) = self.failure()
         {
             return failure;
         }
-        let answer = self.scrubber.scrub(answer);
+        let answer = scrubber.scrub(answer);
         let reason = format!("the server is healthy but did not answer a request: {answer}");
         self.explain(FailureClass::RequestFailed, reason).await
     }
 
-    async fn timed_out(&self, last_answer: &str, last_output: Instant) -> LaunchFailure {
+    async fn timed_out(&self, answer: &str, last_output: Instant) -> LaunchFailure {
         let timeout = self.spec.startup_timeout;
         let silent = last_output.elapsed();
         let class = if silent * 2 > timeout { FailureClass::Hang } else { FailureClass::TimedOut };
-        let answer = self.scrubber.scrub(last_answer);
         let reason = format!(
             "not ready after {} s: {answer}; its last output was {} s before",
             timeout.as_secs_f64(),
@@ -301,7 +346,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if self.status.borrow().state == LaunchState::Stopped {
+        // Letting go of the line to an agent is the sign for it to stop the engine.
+        if self.status.borrow().state == LaunchState::Stopped || matches!(self.control, Control::Remote(_)) {
             return;
         }
         for member in Family::new(self.spec.launch_id, self.leader).living() {
@@ -372,8 +418,20 @@ async fn supervise(
     let _ = exit_sender.send(Some(exit));
 }
 
+/// Moves to `ready` where that is allowed.
+pub(crate) fn move_to_ready(status: &watch::Sender<EngineStatus>) {
+    status.send_if_modified(|status| {
+        let allowed = may_move(status.state, LaunchState::Ready);
+        if allowed {
+            status.state = LaunchState::Ready;
+            status.stage = LaunchStage::Serving;
+        }
+        allowed
+    });
+}
+
 /// Moves to `failed` where that is allowed, keeping the first reason.
-fn fail(status: &watch::Sender<EngineStatus>, failure: &LaunchFailure) {
+pub(crate) fn fail(status: &watch::Sender<EngineStatus>, failure: &LaunchFailure) {
     status.send_if_modified(|status| {
         let allowed = may_move(status.state, LaunchState::Failed);
         if allowed {

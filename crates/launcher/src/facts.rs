@@ -65,6 +65,32 @@ pub struct HostFacts {
     pub checked_at: OffsetDateTime,
 }
 
+impl HostFacts {
+    /// What is known of a host that could not be looked at: why.
+    pub(crate) fn unreachable(problem: String) -> Self {
+        HostFacts {
+            host_name: String::new(),
+            os: String::new(),
+            kernel: String::new(),
+            cpu_model: String::new(),
+            cpu_cores: 0,
+            memory_total_bytes: 0,
+            memory_available_bytes: 0,
+            disk: None,
+            gpus: Vec::new(),
+            container_runtimes: Vec::new(),
+            frameworks: Vec::new(),
+            problems: vec![problem],
+            checked_at: OffsetDateTime::now_utc(),
+        }
+    }
+
+    /// Whether the host was looked at: it has a name then.
+    pub fn is_reached(&self) -> bool {
+        !self.host_name.is_empty()
+    }
+}
+
 /// What one of the host's own programs may take to tell its version or list its devices.
 const PROBE_DEADLINE: Duration = Duration::from_secs(8);
 

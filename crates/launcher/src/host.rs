@@ -1,7 +1,8 @@
 //! Hosts: where engines run. Callers name no kind of host; another kind is another variant here.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use podium_domain::framework::Framework;
 use uuid::Uuid;
@@ -16,6 +17,8 @@ use crate::ports::PortState;
 use crate::processes::RunningLaunch;
 use crate::resolve::ResolvedCommand;
 use crate::scrub::Scrubber;
+use crate::ssh::{HostError, SshHost};
+use crate::ssh_config::{LoadFrom, SshConfig};
 use crate::stop::SweepReport;
 
 /// A machine that engines can run on. Cheap to clone.
@@ -23,6 +26,8 @@ use crate::stop::SweepReport;
 pub enum Host {
     /// The machine that this process runs on.
     Local(LocalHost),
+    /// A machine that is reached by SSH.
+    Ssh(SshHost),
 }
 
 impl Host {
@@ -34,11 +39,17 @@ impl Host {
         Ok(Host::Local(LocalHost::from_environment(data_dir)?))
     }
 
+    /// A machine that this one reaches by SSH. Nothing is connected yet.
+    pub fn ssh(this: &LocalHost, config: SshConfig) -> Self {
+        Host::Ssh(SshHost::new(config, &this.agent(), this.environment()))
+    }
+
     /// What the machine is and what is installed on it. Takes up to some seconds; never fails, see
     /// [`HostFacts::problems`].
     pub async fn facts(&self) -> HostFacts {
         match self {
             Host::Local(local) => local.facts().await,
+            Host::Ssh(ssh) => ssh.facts().await,
         }
     }
 
@@ -49,16 +60,96 @@ impl Host {
     pub async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, CommandError> {
         match self {
             Host::Local(local) => local.run(command).await,
+            Host::Ssh(ssh) => ssh.run(command).await,
         }
     }
 
-    /// Starts a program that is talked to through its pipes while it runs, such as the load generator.
+    /// Makes sure that the host can be worked with.
+    ///
+    /// # Errors
+    /// It is out of reach, or the agent cannot work there; a sentence with what to do.
+    pub async fn connect(&self) -> Result<(), HostError> {
+        match self {
+            Host::Local(_) => Ok(()),
+            Host::Ssh(ssh) => ssh.connect().await,
+        }
+    }
+
+    /// Lets go of what a connection holds. The next use makes a new one.
+    pub async fn close(&self) {
+        match self {
+            Host::Local(_) => {}
+            Host::Ssh(ssh) => ssh.close().await,
+        }
+    }
+
+    /// Whether it is another machine than this one.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Host::Ssh(_))
+    }
+
+    /// Whether the load generator works on another machine, beside the engine.
+    pub fn load_is_remote(&self) -> bool {
+        matches!(self, Host::Ssh(ssh) if ssh.load_from() == LoadFrom::Target)
+    }
+
+    /// The time that a message takes to the host and back; `None` for this machine.
+    ///
+    /// # Errors
+    /// The host is out of reach.
+    pub async fn round_trip(&self) -> Result<Option<Duration>, HostError> {
+        match self {
+            Host::Local(_) => Ok(None),
+            Host::Ssh(ssh) => ssh.round_trip().await.map(Some),
+        }
+    }
+
+    /// Starts the load process where the load comes from; `program` is this machine's. It is talked to through its
+    /// pipes while it runs.
     ///
     /// # Errors
     /// It could not be started.
-    pub async fn start_piped(&self, argv: &[String], env: &[(String, String)]) -> Result<PipedProcess, CommandError> {
+    pub async fn start_load(&self, program: &Path) -> Result<PipedProcess, CommandError> {
         match self {
-            Host::Local(local) => local.start_piped(argv, env),
+            Host::Ssh(ssh) if self.load_is_remote() => ssh.start_load().await,
+            Host::Local(local) => local.start_piped(&load_argv(program), &[]),
+            Host::Ssh(ssh) => PipedProcess::start(&load_argv(program), &[], ssh.scrubber().clone()),
+        }
+    }
+
+    /// Copies bytes into a file of the host, `name` below a folder of the agent's own; its path there.
+    ///
+    /// # Errors
+    /// The host is out of reach or refuses; this machine has no such folder.
+    pub async fn put_file(&self, bytes: &[u8], name: &Path) -> Result<PathBuf, HostError> {
+        match self {
+            Host::Local(_) => Err(HostError("this machine needs no copy of a file".to_owned())),
+            Host::Ssh(ssh) => ssh.put_file(bytes, name).await,
+        }
+    }
+
+    /// Copies a file of the host to this machine.
+    ///
+    /// # Errors
+    /// It is not there, the host is out of reach, or the copy cannot be written.
+    pub async fn fetch_file(&self, there: &Path, here: &Path) -> Result<(), HostError> {
+        match self {
+            Host::Local(_) => match tokio::fs::copy(there, here).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(HostError(format!("{} cannot be copied: {error}", there.display()))),
+            },
+            Host::Ssh(ssh) => ssh.fetch_file(there, here).await,
+        }
+    }
+
+    /// Removes a folder that [`Host::put_file`] made.
+    ///
+    /// # Errors
+    /// The host is out of reach or refuses.
+    pub async fn remove_folder(&self, name: &Path) -> Result<(), HostError> {
+        match self {
+            Host::Local(_) => Ok(()),
+            Host::Ssh(ssh) => ssh.remove_folder(name).await,
         }
     }
 
@@ -66,7 +157,7 @@ impl Host {
     ///
     /// # Errors
     /// [`FailureClass::CommandNotFound`](crate::FailureClass::CommandNotFound) with a hint.
-    pub fn resolve_command(
+    pub async fn resolve_command(
         &self,
         framework: Framework,
         argv: &[String],
@@ -74,6 +165,7 @@ impl Host {
     ) -> Result<ResolvedCommand, LaunchFailure> {
         match self {
             Host::Local(local) => local.resolve_command(framework, argv, facts),
+            Host::Ssh(ssh) => ssh.resolve_command(framework, argv, facts).await,
         }
     }
 
@@ -84,6 +176,7 @@ impl Host {
     pub async fn start(&self, spec: EngineSpec) -> Result<Engine, LaunchFailure> {
         match self {
             Host::Local(local) => local.start(spec).await,
+            Host::Ssh(ssh) => ssh.start(spec).await,
         }
     }
 
@@ -94,21 +187,30 @@ impl Host {
     pub async fn free_port(&self) -> io::Result<u16> {
         match self {
             Host::Local(local) => local.free_port(),
+            Host::Ssh(ssh) => ssh.free_port().await,
         }
     }
 
     /// Whether a port is free, and whose it is if not.
-    pub async fn port_state(&self, port: u16) -> PortState {
+    ///
+    /// # Errors
+    /// The host is out of reach.
+    pub async fn port_state(&self, port: u16) -> Result<PortState, HostError> {
         match self {
-            Host::Local(local) => local.port_state(port),
+            Host::Local(local) => Ok(local.port_state(port)),
+            Host::Ssh(ssh) => ssh.port_state(port).await,
         }
     }
 
     /// The launches of which processes live on the machine, whoever started them. Those that the store says are over
     /// were left by a crash.
-    pub async fn running_launches(&self) -> Vec<RunningLaunch> {
+    ///
+    /// # Errors
+    /// The host is out of reach.
+    pub async fn running_launches(&self) -> Result<Vec<RunningLaunch>, HostError> {
         match self {
-            Host::Local(local) => local.running_launches().await,
+            Host::Local(local) => Ok(local.running_launches().await),
+            Host::Ssh(ssh) => ssh.running_launches().await,
         }
     }
 
@@ -116,6 +218,7 @@ impl Host {
     pub async fn sweep(&self, launches: &[Uuid]) -> SweepReport {
         match self {
             Host::Local(local) => local.sweep(launches).await,
+            Host::Ssh(ssh) => ssh.sweep(launches).await,
         }
     }
 
@@ -123,6 +226,11 @@ impl Host {
     pub fn scrubber(&self) -> &Scrubber {
         match self {
             Host::Local(local) => local.scrubber(),
+            Host::Ssh(ssh) => ssh.scrubber(),
         }
     }
+}
+
+fn load_argv(program: &Path) -> [String; 2] {
+    [program.display().to_string(), "load".to_owned()]
 }

@@ -9,6 +9,13 @@
 mod host;
 mod local;
 
+mod agent_program;
+mod remote_engine;
+mod serve;
+mod ssh;
+mod ssh_config;
+mod wire;
+
 mod command;
 mod environment;
 mod piped;
@@ -52,5 +59,8 @@ pub use processes::{LAUNCH_VARIABLE, ProcessIdentity, ProcessInfo, RunningLaunch
 pub use readiness::ReadyFacts;
 pub use resolve::ResolvedCommand;
 pub use scrub::Scrubber;
+pub use serve::serve_exec;
+pub use ssh::{HostError, SshHost};
+pub use ssh_config::{LoadFrom, SshConfig};
 pub use state::{IllegalTransition, may_move};
 pub use stop::{StopReport, SweepReport};

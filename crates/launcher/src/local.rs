@@ -28,6 +28,8 @@ pub struct LocalHostOptions {
     pub podium: PathBuf,
     /// The variables that programs, folders and secrets are looked up in.
     pub environment: Environment,
+    /// Those of them that engines do not inherit from this process by themselves.
+    pub extra_env: Vec<(String, String)>,
 }
 
 /// The machine that this process runs on. Cheap to clone.
@@ -53,7 +55,18 @@ impl LocalHost {
             data_dir: data_dir.to_owned(),
             podium: std::env::current_exe()?,
             environment: Environment::of_this_process(),
+            extra_env: Vec::new(),
         }))
+    }
+
+    /// The program `podium-agent` of this machine: `PODIUM_AGENT`, else the one beside `podium`.
+    pub(crate) fn agent(&self) -> PathBuf {
+        let named = self.options.environment.get("PODIUM_AGENT").map(PathBuf::from);
+        named.unwrap_or_else(|| self.options.podium.with_file_name("podium-agent"))
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.options.environment
     }
 
     pub(crate) async fn facts(&self) -> HostFacts {
@@ -77,7 +90,13 @@ impl LocalHost {
         resolve::resolve(framework, argv, facts, &self.options.environment, &self.options.podium)
     }
 
-    pub(crate) async fn start(&self, spec: EngineSpec) -> Result<Engine, LaunchFailure> {
+    /// What engines get on top of what they inherit.
+    pub(crate) fn extra_env(&self) -> &[(String, String)] {
+        &self.options.extra_env
+    }
+
+    pub(crate) async fn start(&self, mut spec: EngineSpec) -> Result<Engine, LaunchFailure> {
+        spec.env.splice(0..0, self.extra_env().iter().cloned());
         let scrubber = Scrubber::for_environment(&self.options.environment, &spec.env);
         Engine::start(spec, scrubber, &self.options.environment).await
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -12,6 +13,7 @@ use crate::command::{CommandError, failed};
 use crate::failure::ExitFacts;
 use crate::processes::{self, ProcessIdentity};
 use crate::scrub::Scrubber;
+use crate::ssh::Exec;
 
 /// A running program with its pipes. Dropping it kills the program.
 pub struct PipedProcess {
@@ -21,7 +23,7 @@ pub struct PipedProcess {
     pub stdout: Option<Box<dyn AsyncRead + Send + Unpin>>,
     program: String,
     identity: Option<ProcessIdentity>,
-    child: Child,
+    child: Process,
     complaints: JoinHandle<String>,
 }
 
@@ -29,6 +31,11 @@ impl fmt::Debug for PipedProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PipedProcess").field("program", &self.program).field("identity", &self.identity).finish()
     }
+}
+
+enum Process {
+    Here(Child),
+    Remote(openssh::Child<Arc<openssh::Session>>),
 }
 
 /// How much of the end of standard error is kept, in bytes.
@@ -50,9 +57,24 @@ impl PipedProcess {
             stdout: child.stdout.take().map(|pipe| Box::new(pipe) as _),
             program: program.clone(),
             identity: child.id().and_then(|pid| processes::identify(pid as i32)),
-            child,
+            child: Process::Here(child),
             complaints,
         })
+    }
+
+    /// The agent on another machine.
+    pub(crate) fn remote(exec: Exec, scrubber: Scrubber) -> Self {
+        let Exec { stdin, stdout, mut child } = exec;
+        let stderr = child.stderr().take();
+        let complaints = tokio::spawn(async move { scrubber.scrub(&last_of(stderr).await).into_owned() });
+        Self {
+            stdin: Some(Box::new(stdin)),
+            stdout: Some(Box::new(stdout)),
+            program: "podium-agent".to_owned(),
+            identity: None,
+            child: Process::Remote(child),
+            complaints,
+        }
     }
 
     /// The process, for the record of what a run started.
@@ -73,7 +95,12 @@ impl PipedProcess {
     /// The system could not wait for it.
     pub async fn wait(mut self) -> Result<(ExitFacts, String), CommandError> {
         self.stdin = None;
-        let status = self.child.wait().await.map_err(|source| failed(&self.program, source))?;
+        let status = match self.child {
+            Process::Here(mut child) => child.wait().await.map_err(|source| failed(&self.program, source))?,
+            Process::Remote(child) => {
+                child.wait().await.map_err(|error| CommandError::Host { reason: error.to_string() })?
+            }
+        };
         Ok((status.into(), self.complaints.await.unwrap_or_default()))
     }
 }

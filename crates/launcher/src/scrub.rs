@@ -49,6 +49,15 @@ impl Scrubber {
         Self { secrets: secrets.into() }
     }
 
+    /// One that also knows the secrets of these variables.
+    pub(crate) fn with(&self, more: &[(String, String)]) -> Self {
+        let more = Self::for_environment(&Environment::default(), more);
+        let mut secrets: Vec<String> = self.secrets.iter().chain(more.secrets.iter()).cloned().collect();
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
+        Self { secrets: secrets.into() }
+    }
+
     /// The text with every secret masked.
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
@@ -86,7 +95,8 @@ impl Scrubber {
     }
 }
 
-fn names_a_secret(name: &str) -> bool {
+/// Whether a variable of this name holds something that must not be shown.
+pub(crate) fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["TOKEN", "API_KEY", "SECRET", "SECRET_KEY", "PASSWORD"].iter().any(|end| name.ends_with(end))
 }

@@ -40,6 +40,9 @@ pub struct SweepReport {
     pub killed: u32,
     /// Processes that still live.
     pub left: Vec<ProcessInfo>,
+    /// Why it could not be done; `None` where it was.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// The time between SIGTERM and SIGKILL.

@@ -60,6 +60,7 @@ impl Machine {
             data_dir: folder.path().to_owned(),
             podium: "/opt/podium".into(),
             environment: Environment::of_this_process(),
+            extra_env: Vec::new(),
         }));
         Self { host, folder }
     }
@@ -86,7 +87,7 @@ impl Machine {
     }
 
     async fn processes_of(&self, launch_id: Uuid) -> usize {
-        let launches = self.host.running_launches().await;
+        let launches = self.host.running_launches().await.unwrap();
         launches.iter().filter(|launch| launch.launch_id == launch_id).map(|launch| launch.processes.len()).sum()
     }
 }
@@ -120,7 +121,7 @@ async fn a_server_becomes_ready_and_stops_without_a_trace() {
     assert_eq!((ready.model.as_str(), ready.first_answer_tokens), ("tiny", 4));
     assert_eq!(ready.version.as_deref(), Some("1.2.3"));
     assert_eq!(machine.processes_of(launch_id).await, 1);
-    assert!(matches!(machine.host.port_state(port).await, PortState::Taken { owner: Some(_) }));
+    assert!(matches!(machine.host.port_state(port).await, Ok(PortState::Taken { owner: Some(_) })));
 
     let line = log_line(&engine, "listening").await;
     assert_eq!(line, format!("listening token=[secret] {launch_id}"));

@@ -38,7 +38,7 @@ async fn start(host: &Host, framework: Framework, command: &str, folder: &Path) 
     let port = host.free_port().await.unwrap();
     let words: Vec<String> = command.split_ascii_whitespace().map(str::to_owned).collect();
     let command = inject(framework, &words, "tiny", port);
-    let resolved = host.resolve_command(framework, &command.argv, &facts).unwrap();
+    let resolved = host.resolve_command(framework, &command.argv, &facts).await.unwrap();
     let spec = EngineSpec {
         launch_id: Uuid::new_v4(),
         argv: resolved.argv,
@@ -76,7 +76,7 @@ async fn every_engine_that_is_found_gets_ready_and_leaves_nothing() {
         println!("{}: {report:?}", install.framework);
         assert!(report.is_clean(), "{report:?}");
         assert_eq!(engine.failure(), None);
-        let left = host.running_launches().await;
+        let left = host.running_launches().await.unwrap();
         assert!(left.iter().all(|launch| launch.launch_id != engine.launch_id()), "{left:?}");
     }
 }

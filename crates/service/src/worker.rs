@@ -7,6 +7,7 @@ mod expand;
 mod finish;
 mod job;
 mod lease_keeper;
+mod load_site;
 mod measure;
 mod options_files;
 mod run_task;
@@ -139,6 +140,7 @@ impl Worker {
             Err(Halt::Stop(StopCause::Cancelled)) => task.cancel().await,
             other => other,
         };
+        task.host().close().await;
         match outcome {
             Ok(()) => tracing::info!(%run_id, "the run has ended"),
             Err(Halt::Stop(StopCause::Shutdown)) => {

@@ -69,6 +69,38 @@ impl Store {
         select_hosts!("and name = $1", new.name).fetch_optional(&self.pool).await?.ok_or_else(Error::not_found("host"))
     }
 
+    /// Adds a host; `None` where its name is taken.
+    pub async fn insert_host(&self, new: &NewHost) -> Result<Option<Host>> {
+        let id = crate::new_id();
+        let done = sqlx::query!(
+            "insert into host (id, name, kind, config, created_by) values ($1, $2, $3, $4, $5)
+             on conflict (name) where deleted_at is null do nothing",
+            id,
+            new.name,
+            new.kind,
+            new.config,
+            new.created_by
+        )
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 0 { Ok(None) } else { self.host(id).await.map(Some) }
+    }
+
+    /// Changes a host's name and settings, and forgets what was found on it; `false` where another host has the name.
+    pub async fn update_host(&self, id: Uuid, name: &str, config: &Value) -> Result<bool> {
+        let done = sqlx::query!(
+            "update host set name = $2, config = $3, facts = null, checked_at = null
+             where id = $1 and deleted_at is null and not exists
+                 (select from host other where other.name = $2 and other.id <> $1 and other.deleted_at is null)",
+            id,
+            name,
+            config
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Every host, by name.
     pub async fn hosts(&self) -> Result<Vec<Host>> {
         Ok(select_hosts!("order by name").fetch_all(&self.pool).await?)

@@ -3,6 +3,7 @@
 mod candidates;
 mod compare;
 mod dataset;
+mod host;
 mod import;
 mod load;
 mod plans;
@@ -46,6 +47,7 @@ enum Command {
     Candidates(candidates::CandidatesArgs),
     Compare(compare::CompareArgs),
     Dataset(dataset::DatasetArgs),
+    Host(host::HostArgs),
     Import(import::ImportArgs),
     Load(Box<load::LoadArgs>),
     Sim(sim::SimArgs),
@@ -74,6 +76,7 @@ impl Cli {
             Command::Candidates(args) => candidates::run(&args),
             Command::Compare(args) => compare::run(&args),
             Command::Dataset(args) => dataset::run(&args),
+            Command::Host(args) => host::run(args).await,
             Command::Import(args) => import::run(&args).await,
             Command::Load(args) => load::run(*args).await,
             Command::Sim(args) => Ok(sim::run(args).await),

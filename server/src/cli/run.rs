@@ -22,6 +22,7 @@ use super::{DataArgs, Opened, at_terminal, cancel_on_signal, plans, print, worke
   podium run configs/demo-simulated.yaml
   podium run plan.yaml --framework vllm --framework sglang --markdown report.md
   podium run configs/demo-cpu.yaml --skip-missing --idle-engines
+  podium run plan.yaml --host gpu1
 
 Exit code 0 only when some candidate won. Ctrl-C cancels the run and keeps what was measured.")]
 pub(super) struct RunArgs {
@@ -32,7 +33,11 @@ pub(super) struct RunArgs {
     #[arg(long = "framework", value_name = "FRAMEWORK")]
     frameworks: Vec<Framework>,
 
-    /// Skip frameworks that this machine lacks, with that reason, instead of recording a failure
+    /// The host to run it on, as `podium host list` names it [default: this machine]
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+
+    /// Skip frameworks that the host lacks, with that reason, instead of recording a failure
     #[arg(long)]
     skip_missing: bool,
 
@@ -69,9 +74,13 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::Result<ExitCode> {
     let caller = Caller::owner();
+    let host_id = match &args.host {
+        Some(name) => Some(service.host_named(caller, name).await?.id),
+        None => None,
+    };
     let start = StartRun {
         yaml,
-        host_id: None,
+        host_id,
         frameworks: (!args.frameworks.is_empty()).then(|| args.frameworks.clone()),
         skip_missing: args.skip_missing,
         idle_engines: args.idle_engines,

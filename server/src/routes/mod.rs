@@ -69,7 +69,10 @@ pub(crate) fn own() -> Vec<OwnRoute> {
         on_get("/r/{token}/charts/{file}", charts::of_share),
         on_post("/runs/{id}/report", shares::create),
         on_post("/shares/{id}/revoke", shares::revoke),
+        on_post("/hosts", hosts::add),
         on_post("/hosts/{id}/check", hosts::check),
+        on_post("/hosts/{id}/edit", hosts::edit),
+        on_post("/hosts/{id}/remove", hosts::remove),
         on_get("/launches/{id}/log", logs::whole),
     ]
 }

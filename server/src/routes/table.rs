@@ -62,7 +62,10 @@ pub(crate) const TABLE: &[Row] = &[
     row("POST", "/runs/{id}/restore", Role::Runner),
     row("POST", "/runs/{id}/report", Role::Runner),
     row("POST", "/shares/{id}/revoke", Role::Runner),
+    row("POST", "/hosts", Role::Admin),
     row("POST", "/hosts/{id}/check", Role::Runner),
+    row("POST", "/hosts/{id}/edit", Role::Admin),
+    row("POST", "/hosts/{id}/remove", Role::Admin),
     // Streams and downloads
     row("GET", "/runs/{id}/events", Role::Viewer),
     row("GET", "/runs/{id}/files/{file}", Role::Viewer),

@@ -13,3 +13,4 @@ mod llama_server;
 mod options_files;
 mod search;
 mod simulated;
+mod sshd;

@@ -10,17 +10,21 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 Usage: podium-agent load
+       podium-agent exec
        podium-agent --version
 
 load    Runs one load job. The job is one line of JSON on standard input; what happens is written to standard output,
         one JSON object a line: warming_up, started, a tick each second, then done or error. A line `stop`, the end of
         standard input, an interrupt or SIGTERM ends the measurement early, and done then holds what was measured.
+exec    Does one job of the podium that copied it here: looks at the machine, runs a command, moves a file, or starts an
+        engine and stays with it. The job is one line of JSON on standard input; an engine is stopped at its end.
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["load"] => load(),
+        ["exec"] => podium_launcher::serve_exec(),
         ["--version" | "-V"] => print(concat!("podium-agent ", env!("CARGO_PKG_VERSION"), "\n")),
         ["--help" | "-h" | "help"] => print(USAGE),
         _ => {

@@ -1,11 +1,12 @@
 //! The load process: one per measurement, so that the dashboard's work never disturbs what is measured.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use podium_domain::measure::SeriesPoint;
 use podium_launcher::{CommandError, Host, PipedProcess};
 use podium_loadgen::{AgentMessage, Counters, LoadJob, LoadReport};
+use podium_workload::DatasetSpec;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, Lines};
 
 /// The load process could not do its work.
@@ -16,6 +17,8 @@ pub(super) enum AgentError {
          name it with PODIUM_AGENT"
     )]
     Start(CommandError),
+    #[error("what the load needs could not be copied to or from the host: {0}")]
+    Copy(String),
     #[error("the load process could not be talked to: {0}")]
     Pipe(#[from] std::io::Error),
     #[error("the load process wrote a line that is no message: {0}")]
@@ -37,23 +40,27 @@ pub(super) enum Progress {
 
 /// A running load process. Dropping it kills it.
 pub(super) struct Agent {
+    far: Option<FarFiles>,
     process: Option<PipedProcess>,
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
 }
 
 impl Agent {
     /// Starts `program` on the host with `job`.
-    pub(super) async fn start(host: &Host, program: &Path, job: &LoadJob) -> Result<Self, AgentError> {
-        let argv = [program.display().to_string(), "load".to_owned()];
-        let mut process = host.start_piped(&argv, &[]).await.map_err(AgentError::Start)?;
+    pub(super) async fn start(host: &Host, program: &Path, mut job: LoadJob) -> Result<Self, AgentError> {
+        let far = match host.load_is_remote() {
+            true => Some(FarFiles::send(host, &mut job).await?),
+            false => None,
+        };
+        let mut process = host.start_load(program).await.map_err(AgentError::Start)?;
         let missing = || std::io::Error::other("it has no pipes");
         let stdout = process.stdout.take().ok_or_else(missing)?;
         let stdin = process.stdin.as_mut().ok_or_else(missing)?;
-        let mut line = serde_json::to_vec(job)?;
+        let mut line = serde_json::to_vec(&job)?;
         line.push(b'\n');
         stdin.write_all(&line).await?;
         stdin.flush().await?;
-        Ok(Agent { process: Some(process), lines: BufReader::new(stdout).lines() })
+        Ok(Agent { far, process: Some(process), lines: BufReader::new(stdout).lines() })
     }
 
     /// The next thing it says. Safe to drop and call again.
@@ -72,6 +79,16 @@ impl Agent {
         Err(AgentError::Ended(if complaints.is_empty() { exit.to_string() } else { format!("{exit}: {complaints}") }))
     }
 
+    /// Copies the requests of a finished load to this machine, where they were written on another one. Without them the
+    /// report still counts: it names no file then.
+    pub(super) async fn bring_samples(&mut self, report: &mut LoadReport) -> Result<(), AgentError> {
+        let Some(far) = &self.far else { return Ok(()) };
+        let (Some(there), Some(here)) = (report.samples_path.take(), &far.samples_here) else { return Ok(()) };
+        far.host.fetch_file(&there, here).await.map_err(|error| AgentError::Copy(error.to_string()))?;
+        report.samples_path = Some(here.clone());
+        Ok(())
+    }
+
     /// Asks it to stop (the end of its input is the sign), and waits for its end; one that does not end is killed.
     pub(super) async fn finish(self) {
         const PATIENCE: Duration = Duration::from_secs(5);
@@ -81,5 +98,40 @@ impl Agent {
         {
             tracing::warn!("the load process did not end by itself; it was killed");
         }
+        if let Some(far) = self.far
+            && let Err(error) = far.host.remove_folder(&far.folder).await
+        {
+            tracing::warn!(%error, "the files of a load were left on its host");
+        }
+    }
+}
+
+/// The files of a load that is made on another machine.
+struct FarFiles {
+    host: Host,
+    folder: PathBuf,
+    samples_here: Option<PathBuf>,
+}
+
+impl FarFiles {
+    /// Puts what the job reads and writes on the host, and changes its paths accordingly.
+    async fn send(host: &Host, job: &mut LoadJob) -> Result<Self, AgentError> {
+        let folder = PathBuf::from("loads").join(uuid::Uuid::new_v4().to_string());
+        let put = async |bytes: &[u8], name: &str| {
+            host.put_file(bytes, &folder.join(name)).await.map_err(|error| AgentError::Copy(error.to_string()))
+        };
+        if let DatasetSpec::File { path, .. } = &mut job.workload.dataset {
+            let bytes = tokio::fs::read(&*path).await;
+            let bytes = bytes.map_err(|error| AgentError::Copy(format!("{}: {error}", path.display())))?;
+            // The file's kind is told by its ending.
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("data");
+            let plain = ending.chars().all(|c| c.is_ascii_alphanumeric());
+            *path = put(&bytes, &format!("dataset.{}", if plain { ending } else { "data" })).await?;
+        }
+        let samples_here = job.samples_path.take();
+        if samples_here.is_some() {
+            job.samples_path = Some(put(&[], "samples").await?);
+        }
+        Ok(FarFiles { host: host.clone(), folder, samples_here })
     }
 }

@@ -107,7 +107,7 @@ impl RunTask<'_> {
             return Ok(Err(failure));
         }
         let started = async {
-            let resolved = self.host().resolve_command(framework, &executed, &self.facts)?;
+            let resolved = self.host().resolve_command(framework, &executed, &self.facts).await?;
             let spec = EngineSpec {
                 launch_id,
                 argv: resolved.argv,
@@ -144,7 +144,7 @@ impl RunTask<'_> {
                 let event = self.launch_event(candidate, launch_id, LaunchState::Ready, Some(detail));
                 let update = LaunchUpdate {
                     version: ready.version.clone().or(version),
-                    facts: Some(json!({ "ready": ready })),
+                    facts: Some(json!({ "ready": ready, "load": self.load_site.text() })),
                     ..LaunchUpdate::state(LaunchState::Ready)
                 };
                 self.store().update_launch(&self.lease, launch_id, &update, &[stored(&event)]).await?;

@@ -19,7 +19,7 @@ impl RunTask<'_> {
     /// Stores what is not stored yet. The inner error is why the plan has no candidates.
     pub(super) async fn expand(&self) -> Result<Result<(), String>, Halt> {
         if self.store().candidates(self.run.id).await?.is_empty() {
-            match self.new_candidates() {
+            match self.new_candidates().await {
                 Ok((candidates, events)) => {
                     let events: Vec<_> = events.iter().map(stored).collect();
                     self.store().insert_candidates(&self.lease, &candidates, &events).await?;
@@ -31,12 +31,12 @@ impl RunTask<'_> {
         Ok(Ok(()))
     }
 
-    fn new_candidates(&self) -> Result<(Vec<NewCandidate>, Vec<RunEvent>), String> {
+    async fn new_candidates(&self) -> Result<(Vec<NewCandidate>, Vec<RunEvent>), String> {
         let sets = candidate::generate_all(&self.plan).map_err(|error| error.to_string())?;
         let mut candidates = Vec::new();
         let mut events = Vec::new();
         for candidate in sets.into_iter().flat_map(|set| set.candidates) {
-            let skipped = self.skip_reason(&candidate);
+            let skipped = self.skip_reason(&candidate).await;
             let status = if skipped.is_some() { CandidateStatus::Skipped } else { CandidateStatus::Pending };
             events.push(RunEvent::Candidate {
                 candidate_id: candidate.candidate_id.clone(),
@@ -61,14 +61,15 @@ impl RunTask<'_> {
 
     /// Why a candidate is not to be tried on this host: its file of options breaks the plan's rules, or the framework is
     /// not here and the run was asked to leave such frameworks out.
-    fn skip_reason(&self, candidate: &candidate::Candidate) -> Option<String> {
+    async fn skip_reason(&self, candidate: &candidate::Candidate) -> Option<String> {
         if let Some(problem) = problem_of_own_file(candidate.framework, &candidate.flags) {
             return Some(problem);
         }
         if !self.options.skip_missing {
             return None;
         }
-        let missing = self.host().resolve_command(candidate.framework, &candidate.argv, &self.facts).err()?;
+        let resolved = self.host().resolve_command(candidate.framework, &candidate.argv, &self.facts).await;
+        let missing = resolved.err()?;
         Some(format!("environment gap: {missing}"))
     }
 

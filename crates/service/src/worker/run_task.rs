@@ -8,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::lease_keeper::StopSignal;
+use super::load_site::{LoadSite, reach};
 use super::{Halt, Worker};
 use crate::events::stored;
 use crate::runs::RunOptions;
@@ -20,6 +21,8 @@ pub(super) struct RunTask<'w> {
     pub(super) lease: Lease,
     pub(super) plan: Plan,
     pub(super) options: RunOptions,
+    pub(super) host: Host,
+    pub(super) load_site: LoadSite,
     pub(super) facts: HostFacts,
     pub(super) signal: StopSignal,
 }
@@ -41,8 +44,15 @@ impl<'w> RunTask<'w> {
             Ok(options) => options,
             Err(error) => return Ok(Err(format!("the run's options cannot be read by this version: {error}"))),
         };
-        let facts = worker.service.host().facts().await;
-        let task = RunTask { worker, run, lease, plan, options, facts, signal };
+        let (host, load_site) = match reach(worker, run.host_id).await? {
+            Ok(reached) => reached,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let facts = host.facts().await;
+        let task = RunTask { worker, run, lease, plan, options, host, load_site, facts, signal };
+        if let Some(text) = task.load_site.text() {
+            task.note(text).await?;
+        }
         task.clear_leftovers().await?;
         if let Err(reason) = task.expand().await? {
             return Ok(Err(reason));
@@ -55,7 +65,7 @@ impl<'w> RunTask<'w> {
     }
 
     pub(super) fn host(&self) -> &Host {
-        self.worker.service.host()
+        &self.host
     }
 
     /// Fails when work on the run is to stop.
@@ -82,6 +92,9 @@ impl<'w> RunTask<'w> {
         }
         let ids: Vec<_> = open.iter().map(|launch| launch.id).collect();
         let report = self.host().sweep(&ids).await;
+        if let Some(problem) = report.problem {
+            self.note(format!("engines of an earlier worker could not be looked for: {problem}")).await?;
+        }
         if !report.left.is_empty() {
             self.note(format!("{} processes of an earlier worker's engines could not be ended", report.left.len()))
                 .await?;

@@ -1,0 +1,130 @@
+//! A real SSH server on the loopback address, with keys made for it and a home folder of its own.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use podium_launcher::{LoadFrom, SshConfig};
+use tempfile::TempDir;
+use tokio::process::Child;
+
+use crate::binaries::podium_program;
+use crate::wait::until;
+
+/// The program, which wants to be started by its whole path.
+const PROGRAM: &str = "/usr/sbin/sshd";
+
+/// The alias of the server in its SSH configuration.
+const ALIAS: &str = "far";
+
+/// A running SSH server. It ends with its owner.
+#[derive(Debug)]
+pub struct Sshd {
+    folder: TempDir,
+    _server: Child,
+}
+
+impl Sshd {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// When it cannot be had: `apt-get install openssh-server openssh-client`.
+    pub async fn start() -> Self {
+        assert!(
+            Path::new(PROGRAM).is_file(),
+            "{PROGRAM} is not there: `apt-get install openssh-server openssh-client`"
+        );
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        for key in ["host_key", "user_key"] {
+            make_key(&at(key));
+        }
+        let (host_key, user_key) = (public(&at("host_key")), public(&at("user_key")));
+        write(&at("authorized_keys"), &user_key);
+        std::fs::create_dir(at("home")).expect("a folder");
+        // The user's own home is left alone: what was asked for runs in another one. It goes through the user's shell
+        // as it would anyway.
+        let home = at("home").display().to_string();
+        let forced = format!("cd {home} && HOME={home} exec sh -c \"$SSH_ORIGINAL_COMMAND\"");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        drop(listener);
+        let lines = [
+            format!("ListenAddress 127.0.0.1:{port}"),
+            format!("HostKey {}", at("host_key").display()),
+            format!("AuthorizedKeysFile {}", at("authorized_keys").display()),
+            format!("PidFile {}", at("pid").display()),
+            format!("ForceCommand {forced}"),
+            "UsePAM no".to_owned(),
+            "StrictModes no".to_owned(),
+            "PasswordAuthentication no".to_owned(),
+            "MaxSessions 100".to_owned(),
+            "MaxStartups 100".to_owned(),
+        ];
+        write(&at("sshd_config"), &lines.join("\n"));
+        write(&at("known_hosts"), &format!("[127.0.0.1]:{port} {host_key}"));
+        let client = [
+            format!("Host {ALIAS}"),
+            "  HostName 127.0.0.1".to_owned(),
+            format!("  Port {port}"),
+            format!("  IdentityFile {}", at("user_key").display()),
+            "  IdentitiesOnly yes".to_owned(),
+            format!("  UserKnownHostsFile {}", at("known_hosts").display()),
+            "  GlobalKnownHostsFile /dev/null".to_owned(),
+        ];
+        write(&at("ssh_config"), &client.join("\n"));
+        // Where the server drops its rights to; a started system has it.
+        if rustix::process::geteuid().is_root() {
+            std::fs::create_dir_all("/run/sshd").expect("a folder");
+        }
+        let server = tokio::process::Command::new(PROGRAM)
+            .args(["-D", "-e", "-f"])
+            .arg(at("sshd_config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(at("log")).expect("a file"))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("sshd starts");
+        until("sshd listens", async || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()).await;
+        Sshd { folder, _server: server }
+    }
+
+    /// How the server is reached, with the load beside the engine.
+    pub fn config(&self) -> SshConfig {
+        SshConfig {
+            destination: ALIAS.to_owned(),
+            config_file: Some(self.folder.path().join("ssh_config")),
+            podium: Some(podium_program()),
+            load_from: LoadFrom::Target,
+            ..SshConfig::default()
+        }
+    }
+
+    /// The home folder of those who come by SSH.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// Forgets the server's key: strict checking then refuses it.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn forget_key(&self) {
+        write(&self.folder.path().join("known_hosts"), "");
+    }
+}
+
+fn make_key(path: &Path) {
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
+    assert!(made.expect("ssh-keygen starts").success(), "no key was made");
+}
+
+fn public(key: &Path) -> String {
+    let path = key.with_extension("pub");
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).trim().to_owned()
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, format!("{text}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}

@@ -1,0 +1,206 @@
+//! A host that is reached by SSH: a real server, the real agent on it, whole plans.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use podium_domain::framework::Framework;
+use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
+use podium_launcher::{CommandSpec, Environment, Host, HostError, LoadFrom, LocalHost, LocalHostOptions, SshConfig};
+use podium_service::{Caller, StartRun};
+use podium_tests::bench::Bench;
+use podium_tests::binaries::{podium, podium_program, run};
+use podium_tests::sshd::Sshd;
+use podium_tests::{engines, plans, quiet};
+
+fn this_machine(folder: &std::path::Path) -> LocalHost {
+    LocalHost::new(LocalHostOptions {
+        data_dir: folder.to_owned(),
+        podium: podium_program(),
+        environment: Environment::of_this_process(),
+        extra_env: Vec::new(),
+    })
+}
+
+fn host(config: SshConfig) -> Host {
+    Host::ssh(&this_machine(&std::env::temp_dir()), config)
+}
+
+async fn carry_out(bench: &Bench, config: &SshConfig, yaml: String) -> podium_tests::bench::EndedRun {
+    let added = bench.service.add_host(Caller::owner(), "far", config).await.expect("the host is added");
+    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false };
+    let run_id = bench.start_with(start).await;
+    bench.carry_out(run_id).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_plan_runs_on_the_host_with_the_load_beside_the_engine() {
+    let _quiet = quiet::shared().await;
+    let (bench, sshd) = (Bench::new().await, Sshd::start().await);
+    let run = carry_out(&bench, &sshd.config(), plans::text("simulated.yaml")).await;
+
+    assert_eq!(run.view.item.status, RunStatus::Completed, "{:?}", run.view.failure);
+    assert_eq!(run.view.candidates.len(), 4);
+    assert!(run.view.candidates.iter().all(|c| c.status == CandidateStatus::Ok), "{:#?}", run.view.candidates);
+    assert!(run.measurements.iter().all(|m| m.status == MeasurementStatus::Done), "{:#?}", run.measurements);
+    for measurement in &run.measurements {
+        let summary = measurement.summary.as_ref().expect("a measurement that is done has figures");
+        assert_eq!((summary.planned, summary.completed), (24, 24), "{summary:#?}");
+        let samples = bench.store.samples(measurement.id).await.expect("the database answers");
+        assert!(samples.is_some_and(|samples| !samples.bytes.is_empty()), "the requests were not copied back");
+    }
+    for launch in &run.launches {
+        let log = bench.service.launch_log(Caller::owner(), launch.id, 0).await.expect("the log was kept");
+        assert!(!log.text.is_empty(), "the log was not streamed back");
+        let facts = launch.facts.as_ref().expect("a ready engine has facts");
+        let load = facts["load"].as_str().expect("it says where the load came from");
+        assert!(load.contains("beside the engine") && load.contains(" ms "), "{load}");
+    }
+    let report = run.report.report.hardware.host.expect("a report names its host");
+    assert_eq!(report.name, "far");
+    assert!(report.facts.iter().any(|(what, how)| what == "Load" && how.contains("beside the engine")), "{report:?}");
+
+    // The agent is there once, and nothing of the run is left beside it.
+    let kept = sshd.home().join(".cache/podium");
+    let agents = std::fs::read_dir(&kept).expect("the agent was copied").flatten();
+    assert_eq!(agents.filter(|entry| entry.file_name().to_string_lossy().starts_with("agent-")).count(), 1);
+    for folder in ["work", "work/loads"] {
+        let left: Vec<_> = std::fs::read_dir(kept.join(folder)).expect("the agent worked there").flatten().collect();
+        assert!(left.iter().all(|entry| entry.file_name() == "loads"), "{folder}: {left:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_load_can_come_through_a_forwarded_port() {
+    let _quiet = quiet::shared().await;
+    let (bench, sshd) = (Bench::new().await, Sshd::start().await);
+    let framework = plans::framework("vllm", &plans::simulated("vllm", ""));
+    let config = SshConfig { load_from: LoadFrom::Controller, ..sshd.config() };
+    let run = carry_out(&bench, &config, plans::plan("one_scenario.yaml", &[framework])).await;
+    assert_eq!(run.view.item.status, RunStatus::Completed, "{:?}", run.view.failure);
+    assert!(run.measurements.iter().any(|m| m.status == MeasurementStatus::Done), "{:#?}", run.measurements);
+    let loads = run.launches.iter().filter_map(|launch| launch.facts.as_ref()?["load"].as_str());
+    assert!(loads.clone().count() > 0);
+    assert!(loads.into_iter().all(|load| load.contains("forwarded port")), "{:#?}", run.launches);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_llama_server_is_measured_from_the_command_line() {
+    let _quiet = quiet::shared().await;
+    let (bench, sshd) = (Bench::new().await, Sshd::start().await);
+    let (llama_server, models) = (engines::llama_server(), engines::working_folder());
+    let podium = |arguments: &[&str]| {
+        let mut command = podium(arguments);
+        command.args(["--data-dir", &bench.folder().display().to_string()]).env("DATABASE_URL", &bench.database_url);
+        command
+    };
+    let ssh_config = sshd.config().config_file.expect("it has one").display().to_string();
+    let (folder, variable) =
+        (models.path().display().to_string(), format!("PODIUM_LLAMA_SERVER={}", llama_server.display()));
+    let add = ["host", "add", "gpu1", "far", "--ssh-config", &ssh_config, "--folder", &folder, "--env", &variable];
+    let added = run(&mut podium(&add)).await;
+    assert_eq!(added.code, Some(0), "{added:?}");
+    assert!(added.stdout.contains("llama.cpp"), "{added:?}");
+
+    let plan = plans::shipped("demo-cpu.yaml").canonicalize().expect("a plan that is shipped").display().to_string();
+    let arguments = ["run", &plan, "--host", "gpu1", "--framework", "llama_cpp", "--idle-engines"];
+    let ended = run(&mut podium(&arguments)).await;
+    let [only] = &bench.service.list_runs(Caller::owner(), Default::default()).await.expect("the database answers")[..]
+    else {
+        panic!("not one run: {ended:?}")
+    };
+    let measured = bench.ended(only.id).await;
+    assert_eq!(measured.view.item.status, RunStatus::Completed, "{ended:?}");
+    let own = |c: &&podium_service::CandidateView| c.framework == Framework::LlamaCpp;
+    assert_eq!(measured.view.candidates.iter().filter(own).count(), 4, "{ended:?}");
+    assert!(measured.measurements.iter().all(|m| m.status == MeasurementStatus::Done), "{ended:?}");
+    assert!(!measured.view.item.simulated);
+
+    assert!(run(&mut podium(&["host", "list"])).await.stdout.contains("gpu1 (far)"));
+    assert_eq!(run(&mut podium(&["host", "remove", "gpu1"])).await.code, Some(0));
+    let gone = run(&mut podium(&["host", "check", "gpu1"])).await;
+    assert_ne!(gone.code, Some(0), "{gone:?}");
+    assert!(gone.stderr.contains("gpu1"), "{gone:?}");
+}
+
+/// Words that a shell, an option parser or a line reader would take for more than words.
+const HOSTILE: &[&str] = &[
+    "",
+    " ",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "; touch pwned #",
+    "a b  c",
+    "'",
+    "\"",
+    "\\",
+    "'\"'\"'",
+    "$HOME",
+    "~",
+    "*",
+    "{a,b}",
+    "a\nb",
+    "\n",
+    "\r\n",
+    "\t",
+    "--",
+    "-oProxyCommand=touch pwned",
+    "!!",
+    "&& true",
+    "| cat",
+    "> pwned",
+    "é漢😀",
+    "\u{7f}\u{1}",
+    "%s%n",
+    "stop",
+    "{\"stop\":1}",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn arguments_arrive_byte_for_byte_on_this_machine_and_over_ssh() {
+    let sshd = Sshd::start().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hosts = [Host::Local(this_machine(folder.path())), host(sshd.config())];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..20 {
+        // Any order and neighbourhood of them, the same ones every time.
+        let mut words: Vec<String> = HOSTILE.iter().map(|word| (*word).to_owned()).collect();
+        for place in (1..words.len()).rev() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let other = (random >> 33) as usize % (place + 1);
+            words.swap(place, other);
+            let joined = format!("{}{}", words[place], words[other]);
+            words.push(joined);
+        }
+        let code = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['WORD']]))";
+        let mut spec = CommandSpec::new(["python3".to_owned(), "-c".to_owned(), code.to_owned()]);
+        spec.argv.extend(words.iter().cloned());
+        let word = HOSTILE[round % HOSTILE.len()].to_owned();
+        spec.env = vec![("WORD".to_owned(), word.clone())];
+        spec.deadline = Duration::from_secs(60);
+        for host in &hosts {
+            let output = host.run(&spec).await.expect("the command runs");
+            let (arrived, value): (Vec<String>, String) =
+                serde_json::from_str(&output.stdout).expect("a list of words");
+            assert_eq!((&arrived, &value), (&words, &word));
+        }
+    }
+    let stray = [PathBuf::from("pwned"), sshd.home().join("pwned")];
+    assert!(stray.iter().all(|path| !path.exists()), "a shell took a word for a command");
+    hosts[1].close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_key_is_refused_and_the_facts_say_what_to_do() {
+    let (bench, sshd) = (Bench::new().await, Sshd::start().await);
+    let added = bench.service.add_host(Caller::owner(), "far", &sshd.config()).await.expect("the host is added");
+    let known = bench.service.check_host(Caller::owner(), added.id).await.expect("it is looked at");
+    assert!(known.facts.is_some_and(|facts| facts.is_reached() && facts.problems.is_empty()));
+
+    sshd.forget_key();
+    let refused = host(sshd.config()).connect().await;
+    assert!(matches!(&refused, Err(HostError { .. })), "{refused:?}");
+    let unknown = bench.service.check_host(Caller::owner(), added.id).await.expect("the answer is stored");
+    let facts = unknown.facts.expect("it was looked at");
+    assert!(!facts.is_reached());
+    assert!(facts.problems[0].contains("the host's key must be known"), "{:?}", facts.problems);
+}
