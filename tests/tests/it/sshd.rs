@@ -73,7 +73,7 @@ async fn a_whole_plan_runs_on_the_host_with_the_load_beside_the_engine() {
 async fn the_load_can_come_through_a_forwarded_port() {
     let _quiet = quiet::shared().await;
     let (bench, sshd) = (Bench::new().await, Sshd::start().await);
-    let framework = plans::framework("vllm", &plans::simulated("vllm", ""));
+    let framework = plans::with_flags("vllm", &plans::simulated("vllm", ""), "{max_model_len: 4096}", "{}");
     let config = SshConfig { load_from: LoadFrom::Controller, ..sshd.config() };
     let run = carry_out(&bench, &config, plans::plan("one_scenario.yaml", &[framework])).await;
     assert_eq!(run.view.item.status, RunStatus::Completed, "{:?}", run.view.failure);
