@@ -1,5 +1,7 @@
 //! The shape of drawn requests: how lengths spread, what prompts share, how many turns a conversation has.
 
+mod text;
+
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};

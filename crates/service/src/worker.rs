@@ -1,6 +1,7 @@
 //! The worker: takes queued runs one after the other and carries them out.
 
 mod agent;
+mod benchmark_command;
 mod candidate_task;
 mod curves;
 mod expand;

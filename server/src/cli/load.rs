@@ -1,6 +1,7 @@
 //! `podium load`
 
 mod report;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::io::BufWriter;
@@ -12,12 +13,15 @@ use clap::{ArgGroup, Args, ValueEnum};
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
 use podium_loadgen::{AgentMessage, LoadJob, LoadOutcome, Margin, StopHandle, vllm_result, write_request_lines};
-use podium_workload::{Arrivals, DatasetSpec, Protocol, TextCalibration, WorkloadSpec, measurement_key, read_trace};
+use podium_workload::{
+    Arrivals, DatasetSpec, Protocol, TextCalibration, WorkloadSpec, measurement_key, read_trace, trace_at_rate,
+};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::compare::write_file;
 use super::{at_terminal, cancel_on_signal, print};
+use shape::ShapeArgs;
 
 /// Drive a server that runs already, and report what its users would see
 #[derive(Debug, Args)]
@@ -25,6 +29,7 @@ use super::{at_terminal, cancel_on_signal, print};
 #[command(after_help = "Examples:
   podium load --base-url http://127.0.0.1:8000 --model m --input-len 1000 --output-len 100 --rate 8 --duration 30s
   podium load --base-url http://127.0.0.1:8000 --model m --input-len 64 --output-len 16 --concurrency 4 --num-prompts 80
+  podium load --base-url http://127.0.0.1:8000 --model m --input-len 900 --output-len 90 --shared-prefix 4x512 --rate 2
   podium load --base-url http://127.0.0.1:8000 --model m --dataset requests.jsonl --burst --json result.json
   podium load --base-url http://127.0.0.1:8000 --model m --dataset requests.jsonl --trace starts.jsonl --requests all.jsonl
   podium load --base-url https://engine.example --ca ca.pem --http2 --model m --input-len 64 --output-len 16 --rate 2
@@ -60,6 +65,9 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "TOKENS", required_unless_present = "dataset")]
     output_len: Option<u32>,
 
+    #[command(flatten)]
+    shape: ShapeArgs,
+
     /// The model's tokenizer.json, or its folder: random prompts are then text of exactly --input-len tokens
     #[arg(long, value_name = "FILE OR FOLDER")]
     tokenizer: Option<PathBuf>,
@@ -91,6 +99,10 @@ pub(super) struct LoadArgs {
     /// Requests start at the times of this file: on each line seconds, or an object with `timestamp` in milliseconds
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+
+    /// The trace is stretched to this mean rate, for --trace
+    #[arg(long, value_name = "RPS", requires = "trace")]
+    trace_rate: Option<f64>,
 
     /// Requests that are always in flight
     #[arg(long, value_name = "N")]
@@ -272,6 +284,7 @@ impl LoadArgs {
             measurement_key: measurement_key("load", &load, 0),
             stream: !self.no_stream,
             extra_request_body: self.extra_request_body.clone().unwrap_or_default(),
+            shape: self.shape.prompt_shape(),
             tokenizer: self.tokenizer.clone(),
             ..WorkloadSpec::new(self.dataset()?, endpoint, self.model.clone(), self.count(&arrivals))
         };
@@ -292,7 +305,16 @@ impl LoadArgs {
 
     fn arrivals(&self) -> anyhow::Result<Arrivals> {
         Ok(match (&self.trace, self.burstiness, self.ramp_from) {
-            (Some(path), _, _) => Arrivals::Trace { starts_s: read_trace(path)? },
+            (Some(path), _, _) => {
+                let starts_s = read_trace(path)?;
+                let count = self.num_prompts.unwrap_or(u32::MAX);
+                Arrivals::Trace {
+                    starts_s: match self.trace_rate {
+                        Some(rate_rps) => trace_at_rate(&starts_s, count, rate_rps),
+                        None => starts_s,
+                    },
+                }
+            }
             (None, Some(burstiness), _) => Arrivals::Gamma { burstiness },
             (None, None, Some(from_rps)) => Arrivals::Ramp { from_rps },
             (None, None, None) if self.constant => Arrivals::Constant,

@@ -6,11 +6,11 @@ use podium_domain::report::{FrameworkSearch, HostFacts, MACHINE_FACT, Report, Re
 use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_domain::telemetry::TelemetrySummary;
-use podium_launcher::deploy_port;
 use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
 use serde_json::{Value, json};
 
 use super::Halt;
+use super::benchmark_command::benchmark_command;
 use super::run_task::RunTask;
 use crate::events::stored;
 use crate::runs::is_simulated;
@@ -238,7 +238,7 @@ fn scenario_rows(
             load_point: m.load_point,
             summary,
             measurement_id: Some(m.id.to_string()),
-            benchmark_command: Some(benchmark_command(plan, candidate, scenario, m)),
+            benchmark_command: Some(benchmark_command(plan, candidate.framework, scenario, m.load_point)),
             measured_times: 1,
             telemetry: telemetry.as_ref(),
         });
@@ -274,36 +274,6 @@ fn scenario_rows(
         listed: std::iter::once(row).chain(others).collect(),
         also_measured: rest.filter_map(|(_, m)| taken(m)).collect(),
     }
-}
-
-/// The command that measures the same against the deployed server.
-fn benchmark_command(plan: &Plan, candidate: &Candidate, scenario: &Scenario, measurement: &Measurement) -> String {
-    let mut argv: Vec<String> = ["podium", "load", "--base-url"].map(str::to_owned).to_vec();
-    argv.push(format!("http://127.0.0.1:{}", deploy_port(candidate.framework)));
-    let mut push = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
-    push("--model", plan.model.name.clone());
-    push("--endpoint", plan.benchmark.endpoint.path().to_owned());
-    match (&plan.dataset.path, scenario.input_len, scenario.output_len) {
-        (Some(path), _, _) => push("--dataset", path.clone()),
-        (None, Some(input), Some(output)) => {
-            push("--input-len", input.to_string());
-            push("--output-len", output.to_string());
-        }
-        (None, _, _) => {}
-    }
-    push("--num-prompts", plan.dataset.num_prompts.to_string());
-    match (measurement.load_point.rate_rps(), measurement.load_point.max_concurrency()) {
-        (Some(rate), cap) => {
-            push("--rate", rate.to_string());
-            if let Some(cap) = cap {
-                push("--max-concurrency", cap.to_string());
-            }
-        }
-        (None, Some(concurrency)) => push("--concurrency", concurrency.to_string()),
-        (None, None) => {}
-    }
-    push("--seed", plan.dataset.seed.to_string());
-    podium_domain::flags::shell_join(&argv)
 }
 
 fn new_row(candidate: &Candidate, row: &ResultRow) -> NewRow {
