@@ -269,6 +269,18 @@ impl Report {
         indices.iter().filter_map(|&index| self.rows.get(index))
     }
 
+    /// The curves of the candidates that are the best of their framework in a scenario.
+    pub fn shown_curves(&self) -> impl Iterator<Item = &SearchCurve> {
+        self.search_curves.iter().filter(|curve| {
+            let mut best = self.best_by_framework.iter().flat_map(|table| self.rows_of(&table.rows));
+            best.any(|row| {
+                row.framework == curve.framework
+                    && row.candidate_id == curve.candidate_id
+                    && row.scenario() == curve.scenario
+            })
+        })
+    }
+
     /// The comparison of a scenario.
     pub fn comparison(&self, scenario: &str) -> Option<&ScenarioComparison> {
         self.comparisons.iter().find(|comparison| comparison.scenario == scenario)

@@ -323,6 +323,12 @@ impl ResultRow {
         self.podium.as_ref()?.validity.as_ref()
     }
 
+    /// The flag that took CUDA graphs away from the server, where the plan does not ask for that; such a row is a flow
+    /// check.
+    pub fn eager_flag(&self) -> Option<&str> {
+        self.podium.as_ref()?.extra.get(build::EAGER_KEY)?.as_str()
+    }
+
     /// Whether the row comes from a flow check, by its mark or by its number of prompts.
     pub fn is_flow_check(&self) -> bool {
         self.podium.as_ref().is_some_and(|podium| podium.flow_check)

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::{Draws, Interval};
 use crate::isotonic::{last_at_most, rising_fit};
 use crate::measure::Summary;
+use crate::report::figure;
 use crate::stats::percentile;
 
 /// Resamples behind an interval.
@@ -76,7 +77,28 @@ pub fn keeps_up(summary: &Summary, rate_rps: f64) -> bool {
     summary.completed as f64 / span_s >= rate_rps * allowed
 }
 
+impl CurvePoint {
+    /// How the probe ended, in words.
+    pub fn verdict(&self) -> String {
+        match (&self.ended_early, self.holds) {
+            (Some(why), _) => format!("ended early: {why}"),
+            (None, true) => "holds".to_owned(),
+            (None, false) => "does not pass".to_owned(),
+        }
+    }
+}
+
 impl SlaPoint {
+    /// Where the SLA stops holding, in words.
+    pub fn sentence(&self) -> String {
+        let (low, high) = (figure(self.interval.low), figure(self.interval.high));
+        let above = if self.open_above { "; the highest rate measured still holds it, so it may be more" } else { "" };
+        format!(
+            "The SLA holds up to {} req/s (isotonic fit; 95 % interval {low} to {high}){above}.",
+            figure(self.rate_rps)
+        )
+    }
+
     /// Finds the point by an isotonic fit over the probes of one search, and its interval by a bootstrap over their
     /// requests. `None` where there are no probes or the SLA does not hold at the lowest.
     ///
@@ -152,6 +174,15 @@ mod tests {
         assert!((point.rate_rps - 4.5).abs() < 0.02, "{point:?}");
         assert!(point.interval.holds(point.rate_rps) && point.interval.low > 4.0 && point.interval.high < 5.0);
         assert!(!point.open_above);
+    }
+
+    #[test]
+    fn a_point_says_its_interval_and_whether_it_may_be_more() {
+        let mut point = SlaPoint { rate_rps: 4.25, interval: Interval { low: 4.0, high: 4.5 }, open_above: false };
+        let closed = point.sentence();
+        assert!(closed.contains("95 % interval 4") && !closed.contains("may be more"), "{closed}");
+        point.open_above = true;
+        assert!(point.sentence().contains("may be more"));
     }
 
     #[test]

@@ -269,7 +269,9 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>,
         caveats.push(Caveat::Simulated { frameworks: report.simulated.clone() });
     }
     if report.flow_check || rows.iter().any(ResultRow::is_flow_check) {
-        caveats.push(Caveat::FlowCheck { num_prompts: report.workload.num_prompts });
+        let eager: BTreeSet<&str> = rows.iter().filter_map(ResultRow::eager_flag).collect();
+        let eager_flags = eager.into_iter().map(str::to_owned).collect();
+        caveats.push(Caveat::FlowCheck { num_prompts: report.workload.num_prompts, eager_flags });
     }
     if let Some(left) = input.left_out {
         caveats.push(Caveat::LeftOut { rows: left.rows, shown: rows.len() as u64 });

@@ -36,6 +36,9 @@ pub enum Caveat {
     FlowCheck {
         /// Requests per measurement, where that is the reason.
         num_prompts: Option<u64>,
+        /// The flags that took CUDA graphs away from rows, where the plan does not ask for that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        eager_flags: Vec<String>,
     },
     /// The workload is synthetic.
     SyntheticWorkload,
@@ -143,14 +146,7 @@ impl fmt::Display for Caveat {
                 "Simulated: the figures of {} come from simulated engines and say nothing about real ones.",
                 names(frameworks)
             ),
-            Caveat::FlowCheck { num_prompts: Some(n) } if *n <= u64::from(FLOW_CHECK_MAX_PROMPTS) => write!(
-                f,
-                "Flow check: {n} requests per measurement show that everything works, not which candidate is best; \
-                 there is no winner."
-            ),
-            Caveat::FlowCheck { .. } => f.write_str(
-                "Flow check: the run shows that everything works, not which candidate is best; there is no winner.",
-            ),
+            Caveat::FlowCheck { num_prompts, eager_flags } => flow_check(f, *num_prompts, eager_flags),
             Caveat::SyntheticWorkload => f.write_str(
                 "Synthetic workload: good for bring-up and a first comparison, not enough for a production choice; \
                  measure the real request distribution before you deploy.",
@@ -232,4 +228,25 @@ fn names(frameworks: &[String]) -> String {
 
 fn count(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+fn flow_check(f: &mut fmt::Formatter<'_>, num_prompts: Option<u64>, eager_flags: &[String]) -> fmt::Result {
+    match num_prompts.filter(|n| *n <= u64::from(FLOW_CHECK_MAX_PROMPTS)) {
+        Some(n) => write!(
+            f,
+            "Flow check: {n} requests per measurement show that everything works, not which candidate is best; there is \
+             no winner."
+        )?,
+        None => f.write_str(
+            "Flow check: the run shows that everything works, not which candidate is best; there is no winner.",
+        )?,
+    }
+    if eager_flags.is_empty() {
+        return Ok(());
+    }
+    write!(
+        f,
+        " Servers ran without CUDA graphs ({}); where that is how they will be deployed, set search.eager_serving.",
+        eager_flags.join(", ")
+    )
 }

@@ -292,7 +292,39 @@ fn a_plan_gives_the_order_the_limits_and_the_flow_check() {
     plan.dataset.num_prompts = 20;
     let smoke = Report::build(ReportInput { plan: Some(&plan), rows: rows(), ..ReportInput::default() });
     assert!(smoke.flow_check && !smoke.has_winner());
-    assert!(smoke.caveats.contains(&Caveat::FlowCheck { num_prompts: Some(20) }));
+    assert!(smoke.caveats.contains(&Caveat::FlowCheck { num_prompts: Some(20), eager_flags: vec![] }));
+}
+
+#[test]
+fn a_flow_check_without_cuda_graphs_names_the_flags() {
+    let mut rows = rows();
+    for row in &mut rows {
+        let podium = row.podium.get_or_insert_default();
+        podium.flow_check = true;
+        podium.extra.insert("eager_flag".to_owned(), json!("enforce_eager"));
+    }
+    let report = build(rows);
+    let texts: Vec<_> = report.caveats.iter().map(ToString::to_string).collect();
+    let named = texts.iter().filter(|text| text.starts_with("Flow check") && text.contains("(enforce_eager)"));
+    assert_eq!(named.count(), 1, "{texts:?}");
+    let stored: Caveat = serde_json::from_value(json!({"kind": "flow_check", "num_prompts": 20})).unwrap();
+    assert!(!stored.to_string().contains("CUDA"), "reports from before name no flags");
+}
+
+#[test]
+fn the_curves_of_the_best_candidates_are_shown() {
+    let mut report = build(rows());
+    let best = report.rows_of(&report.best_by_framework[0].rows).next().unwrap().clone();
+    let curve = |candidate_id: &str| crate::search_curve::SearchCurve {
+        framework: best.framework.clone(),
+        candidate_id: candidate_id.to_owned(),
+        scenario: best.scenario().to_owned(),
+        points: Vec::new(),
+        sla_point: None,
+    };
+    report.search_curves = vec![curve("another"), curve(&best.candidate_id)];
+    let shown: Vec<_> = report.shown_curves().map(|curve| curve.candidate_id.as_str()).collect();
+    assert_eq!(shown, [best.candidate_id.as_str()]);
 }
 
 #[test]

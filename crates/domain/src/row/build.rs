@@ -11,7 +11,7 @@ use crate::stats::Distribution;
 use crate::telemetry::TelemetrySummary;
 
 /// The key of a row's own section that names the flag by which it ran without CUDA graphs.
-const EAGER_KEY: &str = "eager_flag";
+pub(super) const EAGER_KEY: &str = "eager_flag";
 
 /// What all rows of one candidate share.
 #[derive(Debug, Clone)]
