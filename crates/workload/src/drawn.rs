@@ -416,6 +416,16 @@ mod tests {
     }
 
     #[test]
+    fn only_prompts_that_share_nothing_are_fresh() {
+        let is_fresh = |shape| build(&spec(Endpoint::Completions, shape, false)).unwrap().fresh_prompts;
+        let shared_prefix = Some(SharedPrefix { groups: 2, prefix_len: 8 });
+        let conversation = Some(Conversation { turns: 2, think_time_s: 0.0 });
+        assert!(is_fresh(PromptShape::default()));
+        assert!(!is_fresh(PromptShape { shared_prefix, ..PromptShape::default() }));
+        assert!(!is_fresh(PromptShape { conversation, ..PromptShape::default() }));
+    }
+
+    #[test]
     fn senseless_shapes_are_refused() {
         let shared = |groups, prefix_len| {
             let shared_prefix = Some(SharedPrefix { groups, prefix_len });

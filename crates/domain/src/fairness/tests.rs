@@ -166,6 +166,18 @@ fn a_server_that_served_another_candidate_is_warm_for_prompts_that_come_again() 
 }
 
 #[test]
+fn a_cache_that_the_plan_means_to_fill_is_no_failure() {
+    let mut rows = fair();
+    for row in &mut rows {
+        row["cache"]["prefix_cache_hit_rate"] = json!(0.6);
+        row["podium"]["conditions"]["prompt_set"]["fresh"] = json!(false);
+    }
+    assert_eq!(line(&rows, Check::ColdCache).finding, Finding::Unknown, "shared beginnings are cached, as asked");
+    rows[1]["podium"]["conditions"]["prompt_set"]["fresh"] = json!(true);
+    assert_eq!(line(&rows, Check::ColdCache).finding, Finding::Fail);
+}
+
+#[test]
 fn evidence_names_weights_and_not_where_they_are() {
     let mut rows = fair();
     rows[0]["podium"]["conditions"]["weights"] = json!("/home/somebody/my models/org-model");
