@@ -1,5 +1,8 @@
 //! What a posted form leaves for the page that answers it, in context.
 
+use podium_launcher::SshConfig;
+use uuid::Uuid;
+
 use crate::dto::NewLink;
 use crate::error::AppError;
 
@@ -24,6 +27,26 @@ pub struct RejectedImport {
     pub fields: Vec<(String, String)>,
     /// Why.
     pub error: Option<AppError>,
+}
+
+/// Something that could not be done with a host. The page of hosts says so, at the form where there was one.
+#[derive(Clone, Debug)]
+pub struct RejectedHost {
+    /// What the form said.
+    pub form: Option<HostInput>,
+    /// Why it was not done.
+    pub error: AppError,
+}
+
+/// The form of a host as it was sent.
+#[derive(Clone, Debug)]
+pub struct HostInput {
+    /// The id of the host that was to be changed; `None` for a new one.
+    pub host: Option<Uuid>,
+    /// What the host is to be called.
+    pub name: String,
+    /// How it is to be reached.
+    pub config: SshConfig,
 }
 
 /// A link that was just made. The report's page shows it this once.

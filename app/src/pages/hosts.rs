@@ -3,40 +3,96 @@
 use std::path::PathBuf;
 
 use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
 use podium_launcher::{HostFacts, LoadFrom, SshConfig};
 use podium_service::HostView;
+use uuid::Uuid;
 
 use crate::components::{FrameworkMark, Moment, loaded};
 use crate::context::{caller, service};
+use crate::error::AppError;
 use crate::format::bytes;
+use crate::posted::{HostInput, RejectedHost};
 
-/// The known hosts and what was found on each.
+/// The known hosts and what was found on each; after a form that was refused with what is wrong at it.
 #[component]
 pub fn HostsPage() -> impl IntoView {
+    let rejected = use_context::<RejectedHost>();
+    if let (Some(rejected), Some(response)) = (&rejected, use_context::<ResponseOptions>()) {
+        let status = http::StatusCode::from_u16(rejected.error.status_code());
+        response.set_status(status.unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    let at_no_form = rejected.as_ref().filter(|rejected| rejected.form.is_none());
+    let notice = at_no_form.map(|rejected| summary(&rejected.error));
+    let refused = Refused::of(rejected.as_ref(), None);
+    let empty = SshConfig::default();
+    let (name, ssh) = refused.as_ref().map_or(("", &empty), |refused| refused.values());
+    let add = host_form("/hosts".to_owned(), "new", name, ssh, refused.as_ref(), "Add and look at it");
+    let open = refused.is_some();
     view! {
         <Title text="Hosts" />
         <h1>"Hosts"</h1>
-        {loaded(async {
+        {notice}
+        {loaded(async move {
             let hosts = service()?.hosts(caller()?).await?;
             // This machine is always there, so the list is never empty.
-            Ok(hosts.iter().map(host).collect_view().into_any())
+            Ok(hosts.iter().map(|known| host(known, rejected.as_ref())).collect_view().into_any())
         })}
         <section class="card host">
-            <details>
+            <details open=open>
                 <summary>"Add a host"</summary>
                 <p>
                     "A host is reached by SSH as "<code>"ssh"</code>
                     " reaches it from here: keys, ports and jump hosts belong into "<code>"~/.ssh/config"</code>
                     ", its key must be known, and no password may be asked for."
                 </p>
-                {host_form("/hosts".to_owned(), "new", "", &SshConfig::default(), "Add and look at it")}
+                {add}
             </details>
         </section>
     }
 }
 
-fn host(host: &HostView) -> impl IntoView + use<> {
+/// A form that was refused: what was written in it and why.
+struct Refused<'a> {
+    input: &'a HostInput,
+    error: &'a AppError,
+}
+
+impl<'a> Refused<'a> {
+    /// The form of this host, where that is the one that was refused; `None` stands for a new host.
+    fn of(rejected: Option<&'a RejectedHost>, host: Option<Uuid>) -> Option<Self> {
+        let RejectedHost { form: Some(input), error } = rejected? else { return None };
+        (input.host == host).then_some(Self { input, error })
+    }
+
+    fn values(&self) -> (&'a str, &'a SshConfig) {
+        (&self.input.name, &self.input.config)
+    }
+
+    /// What is wrong with a field.
+    fn problem(&self, field: &str) -> Option<String> {
+        let AppError::Invalid { fields, .. } = self.error else { return None };
+        let own: Vec<_> = fields.iter().filter(|problem| problem.path == field).map(|p| p.message.as_str()).collect();
+        (!own.is_empty()).then(|| own.join("; "))
+    }
+}
+
+fn summary(error: &AppError) -> impl IntoView + use<> {
+    let text = match error {
+        AppError::Invalid { fields, .. } if !fields.is_empty() => {
+            "Nothing was saved: mend what is said at the fields, and send it again.".to_owned()
+        }
+        other => format!("Nothing was changed: {other}."),
+    };
+    view! {
+        <div class="notice notice-bad" role="alert" id="host-problems">
+            <p>{text}</p>
+        </div>
+    }
+}
+
+fn host(host: &HostView, rejected: Option<&RejectedHost>) -> impl IntoView + use<> {
     let checked = host.checked_at.map(|at| {
         view! {
             <span class="muted">
@@ -45,6 +101,7 @@ fn host(host: &HostView) -> impl IntoView + use<> {
             </span>
         }
     });
+    let again = format!("Look at {} again", host.name);
     let facts = match &host.facts {
         Some(facts) => facts_view(facts),
         None => view! { <p class="muted">"Nothing is known about it yet."</p> }.into_any(),
@@ -55,26 +112,31 @@ fn host(host: &HostView) -> impl IntoView + use<> {
                 <h2>{host.name.clone()}</h2>
                 {checked}
                 <form method="post" action=format!("/hosts/{}/check", host.id)>
-                    <button class="button button-small" type="submit">
+                    <button class="button button-small" type="submit" aria-label=again>
                         "Look again"
                     </button>
                 </form>
             </div>
             {facts}
-            {host.ssh.as_ref().map(|ssh| settings(host, ssh))}
+            {host.ssh.as_ref().map(|ssh| settings(host, ssh, rejected))}
         </section>
     }
 }
 
 /// The settings of a host that is reached by SSH, to change them or to remove it.
-fn settings(host: &HostView, ssh: &SshConfig) -> impl IntoView + use<> {
+fn settings(host: &HostView, ssh: &SshConfig, rejected: Option<&RejectedHost>) -> impl IntoView + use<> {
     let edit = format!("/hosts/{}/edit", host.id);
+    let refused = Refused::of(rejected, Some(host.id));
+    let (name, shown) = refused.as_ref().map_or((host.name.as_str(), ssh), |refused| refused.values());
+    let form = host_form(edit, &host.id.to_string(), name, shown, refused.as_ref(), "Save and look at it");
+    let remove = format!("Remove {}", host.name);
+    let open = refused.is_some();
     view! {
-        <details>
+        <details open=open>
             <summary>{format!("Settings: reached as {}", ssh.destination)}</summary>
-            {host_form(edit, &host.id.to_string(), &host.name, ssh, "Save and look at it")}
+            {form}
             <form method="post" action=format!("/hosts/{}/remove", host.id)>
-                <button class="button button-small" type="submit">
+                <button class="button button-small" type="submit" aria-label=remove>
                     "Remove"
                 </button>
                 <span class="field-hint">"Its runs and reports stay."</span>
@@ -84,7 +146,16 @@ fn settings(host: &HostView, ssh: &SshConfig) -> impl IntoView + use<> {
 }
 
 /// The form of a host's settings; `key` keeps its fields' ids apart from those of other hosts.
-fn host_form(action: String, key: &str, name: &str, ssh: &SshConfig, submit: &'static str) -> impl IntoView + use<> {
+fn host_form(
+    action: String,
+    key: &str,
+    name: &str,
+    ssh: &SshConfig,
+    refused: Option<&Refused<'_>>,
+    submit: &'static str,
+) -> impl IntoView + use<> {
+    let problem_of = |field: &str| refused.and_then(|refused| refused.problem(field));
+    let notice = refused.map(|refused| summary(refused.error));
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     let fields = [
         ("name", "Name", name.to_owned(), "What the host is called here."),
@@ -106,13 +177,32 @@ fn host_form(action: String, key: &str, name: &str, ssh: &SshConfig, submit: &'s
     ];
     let fields = fields.map(|(field, label, value, hint)| {
         let id = format!("host-{key}-{field}");
+        let hint_id = format!("{id}-hint");
+        let error_id = format!("{id}-error");
+        let problem = problem_of(field);
+        let invalid = problem.is_some();
+        let described = if invalid { format!("{error_id} {hint_id}") } else { hint_id.clone() };
+        let problem = problem.map(|text| view! { <span class="field-error" id=error_id>{text}</span> });
         view! {
             <div class="field">
                 <label class="field-label" for=id.clone()>
                     {label}
                 </label>
-                <input id=id name=field type="text" value=value required=field == "name" />
-                <span class="field-hint">{hint}</span>
+                <input
+                    id=id
+                    name=field
+                    type="text"
+                    value=value
+                    required=field == "name"
+                    autocomplete="off"
+                    spellcheck="false"
+                    aria-invalid=invalid.then_some("true")
+                    aria-describedby=described
+                />
+                {problem}
+                <span class="field-hint" id=hint_id>
+                    {hint}
+                </span>
             </div>
         }
     });
@@ -125,14 +215,20 @@ fn host_form(action: String, key: &str, name: &str, ssh: &SshConfig, submit: &'s
             view! { <input name="env" type="text" value=value placeholder="NAME=VALUE" aria-label=label /> }
         })
         .collect_view();
+    let env_problem = problem_of("env").map(|text| view! { <span class="field-error">{text}</span> });
+    let variables_id = format!("host-{key}-variables");
     let controller = ssh.load_from == LoadFrom::Controller;
     let load = format!("host-{key}-load");
     view! {
         <form method="post" action=action>
+            {notice}
             {fields.into_iter().collect_view()}
-            <div class="field">
-                <span class="field-label">"Variables"</span>
+            <div class="field" role="group" aria-labelledby=variables_id>
+                <span class="field-label" id=variables_id.clone()>
+                    "Variables"
+                </span>
                 {variables}
+                {env_problem}
                 <span class="field-hint">"For everything that is started there. No secrets: they are stored."</span>
             </div>
             <div class="field">

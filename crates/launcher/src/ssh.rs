@@ -67,6 +67,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
 /// After about three of these without an answer the connection counts as cut.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// What putting the agent in place may take; a slow line included.
+const AGENT_DEADLINE: Duration = Duration::from_secs(600);
+
 /// What a job may take beyond its own deadline.
 const JOB_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -109,7 +112,13 @@ impl SshHost {
         }
         *held = None;
         let session = Arc::new(open(&self.inner.config).await?);
-        let agent = agent_program::ensure(&session, &self.inner.agent).await.map_err(HostError)?;
+        let placed = tokio::time::timeout(AGENT_DEADLINE, agent_program::ensure(&session, &self.inner.agent)).await;
+        let agent = placed
+            .map_err(|_| {
+                let minutes = AGENT_DEADLINE.as_secs() / 60;
+                self.lost(&format!("it was not in place after {minutes} minutes; look at the login's start-up files"))
+            })?
+            .map_err(HostError)?;
         Ok(held.insert(Connection { session, agent: agent.into() }).clone())
     }
 
@@ -358,7 +367,7 @@ pub(crate) fn trouble(error: HostError) -> LaunchFailure {
 }
 
 async fn open(config: &SshConfig) -> Result<Session, HostError> {
-    if let Some(problem) = config.problems().into_iter().next() {
+    if let Some((_, problem)) = config.problems().into_iter().next() {
         return Err(HostError(problem));
     }
     let mut builder = SessionBuilder::default();

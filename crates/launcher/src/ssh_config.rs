@@ -46,30 +46,40 @@ pub struct SshConfig {
 }
 
 impl SshConfig {
-    /// Everything that is wrong with it, each a sentence that says what to do; nothing is looked up.
-    pub fn problems(&self) -> Vec<String> {
+    /// Everything that is wrong with it: the setting, and a sentence that says what to do. Nothing is looked up.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-@:%[]".contains(c);
         if self.destination.is_empty() || self.destination.starts_with('-') || !self.destination.chars().all(plain) {
-            problems.push(format!(
+            let text = format!(
                 "`{}` is no SSH destination: give a host's name, an alias of the SSH configuration, or user@host",
                 self.destination
-            ));
+            );
+            problems.push(("destination", text));
         }
-        let paths = [("the SSH configuration", &self.config_file), ("the folder", &self.folder)];
-        for (what, path) in paths.into_iter().chain([("podium", &self.podium), ("the agent", &self.agent)]) {
+        let paths = [
+            ("config_file", "the SSH configuration", &self.config_file),
+            ("folder", "the folder", &self.folder),
+            ("podium", "podium", &self.podium),
+            ("agent", "the agent", &self.agent),
+        ];
+        for (setting, what, path) in paths {
             if let Some(path) = path.as_ref().filter(|path| !path.is_absolute()) {
-                problems.push(format!("{what} `{}` is no absolute path: begin it with /", path.display()));
+                problems.push((setting, format!("{what} `{}` is no absolute path: begin it with /", path.display())));
             }
         }
-        for name in self.env.keys() {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                problems.push(format!("`{name}` cannot be the name of a variable"));
+        for (name, value) in &self.env {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(plain) {
+                problems.push(("env", format!("`{name}` cannot be the name of a variable: write NAME=VALUE")));
+            } else if value.contains('\0') {
+                problems.push(("env", format!("the value of {name} holds a zero byte, which no variable can")));
             } else if names_a_secret(name) {
-                problems.push(format!(
+                let text = format!(
                     "{name} looks like a secret, and a host's settings are stored: set it in the environment of \
                      `podium` instead, which hands it to engines without writing it down"
-                ));
+                );
+                problems.push(("env", text));
             }
         }
         problems

@@ -141,7 +141,8 @@ fn taken(name: &str) -> Error {
 }
 
 fn valid(name: &str, config: &SshConfig) -> Result<()> {
-    let mut problems: Vec<_> = config.problems().into_iter().map(|text| Problem::new("host", None, text)).collect();
+    let mut problems: Vec<_> =
+        config.problems().into_iter().map(|(setting, text)| Problem::new(setting, None, text)).collect();
     let plain = !name.is_empty() && name == name.trim() && !name.chars().any(char::is_control);
     if !plain || name.chars().count() > NAME_LIMIT {
         let text = format!("`{name}` is no name for a host: take 1 to {NAME_LIMIT} characters without spaces around");

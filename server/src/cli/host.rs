@@ -28,8 +28,15 @@ pub(super) struct HostArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     Add(AddArgs),
+    /// Look at a host again: what the machine is, and which frameworks are on it
+    #[command(after_help = "Examples:
+  podium host check gpu1
+  podium host check gpu1 && podium run plan.yaml --host gpu1      it fails where the host is out of reach")]
     Check(NameArgs),
     List(ListArgs),
+    /// Take a host out of the lists; its runs and reports stay
+    #[command(after_help = "Examples:
+  podium host remove gpu1")]
     Remove(NameArgs),
 }
 
@@ -81,7 +88,6 @@ enum Load {
     Controller,
 }
 
-/// Look at a host again
 #[derive(Debug, Args)]
 struct NameArgs {
     /// What the host is called here
@@ -93,6 +99,8 @@ struct NameArgs {
 
 /// Every host, with what was last found on it
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  podium host list")]
 struct ListArgs {
     #[command(flatten)]
     data: DataArgs,

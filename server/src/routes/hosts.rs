@@ -2,13 +2,21 @@
 
 use axum::Extension;
 use axum::extract::{Form, Path, State};
-use axum::response::Redirect;
+use axum::http::Uri;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::provide_context;
 use podium_app::context::id;
+use podium_app::error::AppError;
+use podium_app::posted::{HostInput, RejectedHost};
 use podium_launcher::{LoadFrom, SshConfig};
 use podium_service::Caller;
+use uuid::Uuid;
 
-use super::failure::Failure;
 use crate::state::AppState;
+
+/// The page of all hosts.
+const PAGE: &str = "/hosts";
 
 /// What the form of a host says. Fields that are left empty are not set.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,31 +51,53 @@ impl HostForm {
         }
         form
     }
+
+    fn input(self, host: Option<Uuid>) -> HostInput {
+        HostInput { host, name: self.name, config: self.config }
+    }
 }
 
-/// Adds a host, looks at it, and leads back to the list.
+/// Adds a host, looks at it, and leads back to the list; or shows the form again with what is wrong.
 pub(super) async fn add(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
+    parts: Parts,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Redirect, Failure> {
+) -> Response {
     let form = HostForm::read(fields);
-    let added = state.service.add_host(caller, &form.name, &form.config).await?;
-    state.service.check_host(caller, added.id).await?;
-    Ok(Redirect::to("/hosts"))
+    let done = async {
+        let added = state.service.add_host(caller, &form.name, &form.config).await?;
+        state.service.check_host(caller, added.id).await?;
+        Ok(())
+    };
+    let done = done.await;
+    answer(&state, parts, done, Some(form.input(None))).await
 }
 
-/// Changes a host, looks at it, and leads back to the list.
+/// Changes a host, looks at it, and leads back to the list; or shows the form again with what is wrong.
 pub(super) async fn edit(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     Path(host): Path<String>,
+    parts: Parts,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Redirect, Failure> {
-    let (host, form) = (id(&host, "this host")?, HostForm::read(fields));
-    state.service.edit_host(caller, host, &form.name, &form.config).await?;
-    state.service.check_host(caller, host).await?;
-    Ok(Redirect::to("/hosts"))
+) -> Response {
+    let form = HostForm::read(fields);
+    let host = match id(&host, "this host") {
+        Ok(host) => host,
+        Err(error) => return answer(&state, parts, Err(error), None).await,
+    };
+    let done = async {
+        state.service.edit_host(caller, host, &form.name, &form.config).await?;
+        state.service.check_host(caller, host).await?;
+        Ok(())
+    };
+    // Where the host is gone there is no form to show the message at.
+    let (done, input) = match done.await {
+        Err(error @ AppError::NotFound { .. }) => (Err(error), None),
+        other => (other, Some(form.input(Some(host)))),
+    };
+    answer(&state, parts, done, input).await
 }
 
 /// Removes a host, and leads back to the list.
@@ -75,9 +105,14 @@ pub(super) async fn remove(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     Path(host): Path<String>,
-) -> Result<Redirect, Failure> {
-    state.service.remove_host(caller, id(&host, "this host")?).await?;
-    Ok(Redirect::to("/hosts"))
+    parts: Parts,
+) -> Response {
+    let done = async {
+        state.service.remove_host(caller, id(&host, "this host")?).await?;
+        Ok(())
+    };
+    let done = done.await;
+    answer(&state, parts, done, None).await
 }
 
 /// Looks, and leads back to the list.
@@ -85,9 +120,23 @@ pub(super) async fn check(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     Path(host): Path<String>,
-) -> Result<Redirect, Failure> {
-    state.service.check_host(caller, id(&host, "this host")?).await?;
-    Ok(Redirect::to("/hosts"))
+    parts: Parts,
+) -> Response {
+    let done = async {
+        state.service.check_host(caller, id(&host, "this host")?).await?;
+        Ok(())
+    };
+    let done = done.await;
+    answer(&state, parts, done, None).await
+}
+
+/// Leads to the list of hosts, or shows it with what was not done and why.
+async fn answer(state: &AppState, mut parts: Parts, done: Result<(), AppError>, form: Option<HostInput>) -> Response {
+    let Err(error) = done else { return Redirect::to(PAGE).into_response() };
+    // The form's own address is no page.
+    parts.uri = Uri::from_static(PAGE);
+    let rejected = RejectedHost { form, error };
+    state.page(parts, move || provide_context(rejected.clone())).await
 }
 
 #[cfg(test)]

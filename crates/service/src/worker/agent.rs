@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use podium_domain::lengths::LengthSpread;
 use podium_domain::measure::SeriesPoint;
 use podium_launcher::{CommandError, Host, PipedProcess};
 use podium_loadgen::{AgentMessage, Counters, LoadJob, LoadReport};
@@ -74,7 +75,7 @@ impl Agent {
             }
         }
         let Some(process) = self.process.take() else { return Err(AgentError::Ended("it is gone".to_owned())) };
-        let (exit, complaints) = process.wait().await.map_err(AgentError::Start)?;
+        let (exit, complaints) = process.wait().await.map_err(|error| AgentError::Ended(error.to_string()))?;
         let complaints = complaints.trim();
         Err(AgentError::Ended(if complaints.is_empty() { exit.to_string() } else { format!("{exit}: {complaints}") }))
     }
@@ -98,10 +99,8 @@ impl Agent {
         {
             tracing::warn!("the load process did not end by itself; it was killed");
         }
-        if let Some(far) = self.far
-            && let Err(error) = far.host.remove_folder(&far.folder).await
-        {
-            tracing::warn!(%error, "the files of a load were left on its host");
+        if let Some(far) = self.far {
+            far.remove().await;
         }
     }
 }
@@ -117,21 +116,57 @@ impl FarFiles {
     /// Puts what the job reads and writes on the host, and changes its paths accordingly.
     async fn send(host: &Host, job: &mut LoadJob) -> Result<Self, AgentError> {
         let folder = PathBuf::from("loads").join(uuid::Uuid::new_v4().to_string());
-        let put = async |bytes: &[u8], name: &str| {
-            host.put_file(bytes, &folder.join(name)).await.map_err(|error| AgentError::Copy(error.to_string()))
-        };
-        if let DatasetSpec::File { path, .. } = &mut job.workload.dataset {
-            let bytes = tokio::fs::read(&*path).await;
-            let bytes = bytes.map_err(|error| AgentError::Copy(format!("{}: {error}", path.display())))?;
-            // The file's kind is told by its ending.
-            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("data");
-            let plain = ending.chars().all(|c| c.is_ascii_alphanumeric());
-            *path = put(&bytes, &format!("dataset.{}", if plain { ending } else { "data" })).await?;
+        let far = FarFiles { host: host.clone(), folder, samples_here: job.samples_path.take() };
+        match far.put_all(job).await {
+            Ok(()) => Ok(far),
+            Err(error) => {
+                far.remove().await;
+                Err(error)
+            }
         }
-        let samples_here = job.samples_path.take();
-        if samples_here.is_some() {
-            job.samples_path = Some(put(&[], "samples").await?);
+    }
+
+    async fn put_all(&self, job: &mut LoadJob) -> Result<(), AgentError> {
+        let workload = &mut job.workload;
+        if let DatasetSpec::File { path } = &mut workload.dataset {
+            *path = self.copy(path, "dataset").await?;
         }
-        Ok(FarFiles { host: host.clone(), folder, samples_here })
+        if let Some(path) = &mut workload.tokenizer {
+            if path.is_dir() {
+                path.push("tokenizer.json");
+            }
+            *path = self.copy(path, "tokenizer.json").await?;
+        }
+        let spreads = [
+            (&mut workload.shape.input_len, "input-lengths.txt"),
+            (&mut workload.shape.output_len, "output-lengths.txt"),
+        ];
+        for (spread, name) in spreads {
+            if let LengthSpread::Empirical { path } = spread {
+                *path = self.copy(Path::new(path), name).await?.display().to_string();
+            }
+        }
+        if self.samples_here.is_some() {
+            job.samples_path = Some(self.put(&[], "samples").await?);
+        }
+        Ok(())
+    }
+
+    /// Copies a file of this machine; its path there.
+    async fn copy(&self, here: &Path, name: &str) -> Result<PathBuf, AgentError> {
+        let bytes = tokio::fs::read(here).await;
+        let bytes = bytes.map_err(|error| AgentError::Copy(format!("{}: {error}", here.display())))?;
+        self.put(&bytes, name).await
+    }
+
+    async fn put(&self, bytes: &[u8], name: &str) -> Result<PathBuf, AgentError> {
+        let put = self.host.put_file(bytes, &self.folder.join(name)).await;
+        put.map_err(|error| AgentError::Copy(error.to_string()))
+    }
+
+    async fn remove(&self) {
+        if let Err(error) = self.host.remove_folder(&self.folder).await {
+            tracing::warn!(%error, "the files of a load were left on its host");
+        }
     }
 }

@@ -139,15 +139,18 @@ impl RunTask<'_> {
                 }
             }
         };
-        // A load that met a dying engine ends with failed requests a moment before the engine is seen to be gone.
-        let end = match end {
-            LoadEnd::Report(report) if report.summary.failed > 0 => {
-                match tokio::time::timeout(ENGINE_END, engine.exited()).await {
-                    Ok(_) => LoadEnd::EngineFailed(Box::new(end_of(engine))),
-                    Err(_) => LoadEnd::Report(report),
-                }
+        // A load that met a dying engine ends with failed requests a moment before the engine is seen to be gone, and one
+        // beside a remote engine loses the same connection.
+        let doubtful = match &end {
+            LoadEnd::Report(report) => report.summary.failed > 0,
+            LoadEnd::Trouble(_) => self.host().is_remote(),
+            LoadEnd::EngineFailed(_) => false,
+        };
+        let end = match doubtful {
+            true if tokio::time::timeout(ENGINE_END, engine.exited()).await.is_ok() => {
+                LoadEnd::EngineFailed(Box::new(end_of(engine)))
             }
-            other => other,
+            _ => end,
         };
         let end = match end {
             LoadEnd::Report(mut report) => {
