@@ -2,6 +2,7 @@
 
 mod charts;
 mod columns;
+mod curve;
 mod facts;
 mod fairness;
 mod tables;
@@ -17,6 +18,7 @@ pub fn report_body(report: &Report, chart_files: &str) -> AnyView {
         {charts::charts(report, chart_files)}
         {tables::comparisons(report)}
         {tables::best_by_framework(report)}
+        {curve::curves(report)}
         {tables::other_modes(report)}
         {tables::not_selected(report)}
         {fairness::proof(report)}
