@@ -7,7 +7,6 @@ use super::seconds;
 
 /// How random prompts spread and what they share.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Shape of random prompts")]
 pub(super) struct ShapeArgs {
     /// Spread of --input-len: uniform:RATIO, normal:DEVIATION[:MAX], log_normal:SIGMA[:MAX] or empirical:FILE
     #[arg(long, value_name = "SPREAD", default_value_t, hide_default_value = true, conflicts_with = "dataset")]
