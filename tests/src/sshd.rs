@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use podium_launcher::{LoadFrom, SshConfig};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Child;
 
@@ -21,7 +22,7 @@ const ALIAS: &str = "far";
 #[derive(Debug)]
 pub struct Sshd {
     folder: TempDir,
-    _server: Child,
+    server: Child,
 }
 
 impl Sshd {
@@ -87,7 +88,7 @@ impl Sshd {
             .spawn()
             .expect("sshd starts");
         until("sshd listens", async || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()).await;
-        Sshd { folder, _server: server }
+        Sshd { folder, server }
     }
 
     /// How the server is reached, with the load beside the engine.
@@ -106,6 +107,45 @@ impl Sshd {
         self.folder.path().join("home")
     }
 
+    /// Cuts every connection: the server's own processes that serve them are killed, and what they started is not.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn cut(&self) {
+        let mut cut = 0;
+        let server = self.server.id().map(u32::cast_signed);
+        let mut parents: Vec<i32> = server.into_iter().collect();
+        while let Some(parent) = parents.pop() {
+            for (pid, name, its_parent) in processes() {
+                if its_parent != parent || !name.starts_with("sshd") {
+                    continue;
+                }
+                parents.push(pid);
+                if let Some(pid) = Pid::from_raw(pid) {
+                    // It may have ended by itself, with its parent.
+                    cut += u32::from(kill_process(pid, Signal::KILL).is_ok());
+                }
+            }
+        }
+        assert!(cut > 0, "there was no connection to cut");
+    }
+
+    /// What works in the home folder, which everything that came by SSH does: ids of processes.
+    pub fn at_work(&self) -> Vec<i32> {
+        let in_home =
+            |pid: &i32| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(self.home()));
+        processes().into_iter().map(|(pid, ..)| pid).filter(in_home).collect()
+    }
+
+    /// What is left of the agent's files of runs, its program aside.
+    pub fn files_left(&self) -> Vec<PathBuf> {
+        let work = self.home().join(".cache/podium/work");
+        let entries =
+            |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let loads = work.join("loads");
+        entries(work).filter(|path| *path != loads).chain(entries(loads.clone())).collect()
+    }
+
     /// Forgets the server's key: strict checking then refuses it.
     ///
     /// # Panics
@@ -113,6 +153,19 @@ impl Sshd {
     pub fn forget_key(&self) {
         write(&self.folder.path().join("known_hosts"), "");
     }
+}
+
+/// Every process: its id, its name and its parent's id.
+fn processes() -> Vec<(i32, String, i32)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let read = stats.filter_map(|stat| {
+        // The name is in brackets and may hold anything.
+        let (start, rest) = stat.rsplit_once(") ")?;
+        let (pid, name) = start.split_once(" (")?;
+        Some((pid.parse().ok()?, name.to_owned(), rest.split(' ').nth(1)?.parse().ok()?))
+    });
+    read.collect()
 }
 
 fn make_key(path: &Path) {

@@ -10,6 +10,7 @@ use podium_service::{Caller, StartRun};
 use podium_tests::bench::Bench;
 use podium_tests::binaries::{podium, podium_program, run};
 use podium_tests::sshd::Sshd;
+use podium_tests::wait::until;
 use podium_tests::{engines, plans, quiet};
 
 fn this_machine(folder: &std::path::Path) -> LocalHost {
@@ -203,4 +204,90 @@ async fn an_unknown_key_is_refused_and_the_facts_say_what_to_do() {
     let facts = unknown.facts.expect("it was looked at");
     assert!(!facts.is_reached());
     assert!(facts.problems[0].contains("the host's key must be known"), "{:?}", facts.problems);
+}
+
+/// A plan of two candidates, each with a quick measurement and a long one.
+fn two_candidates() -> String {
+    let frameworks = [("vllm", "{max_model_len: 4096}"), ("sglang", "{context_length: 4096}")]
+        .map(|(id, flags)| plans::with_flags(id, &plans::simulated(id, ""), flags, "{}"));
+    plans::plan("quick_and_long.yaml", &frameworks)
+}
+
+/// Queues a run on the host.
+async fn start(bench: &Bench, sshd: &Sshd, yaml: String) -> uuid::Uuid {
+    let added = bench.service.add_host(Caller::owner(), "far", &sshd.config()).await.expect("the host is added");
+    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false };
+    bench.start_with(start).await
+}
+
+/// Waits until the load process of the long measurement works on the host.
+async fn interrupt_here(bench: &Bench, sshd: &Sshd, run_id: uuid::Uuid) {
+    let is_load =
+        |pid: i32| std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.ends_with(b"\0load\0"));
+    until("the long measurement is being taken", async || {
+        let measurements = bench.measurements(run_id).await;
+        let long = measurements.iter().any(|m| m.scenario == "long" && m.status == MeasurementStatus::Measuring);
+        (long && sshd.at_work().into_iter().any(is_load)).then_some(())
+    })
+    .await;
+}
+
+async fn assert_nothing_is_left(sshd: &Sshd) {
+    until("nothing that came by SSH works any more", async || sshd.at_work().is_empty().then_some(())).await;
+    assert_eq!(sshd.files_left(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_connection_fails_one_candidate_with_its_reason_and_the_run_goes_on() {
+    let _quiet = quiet::shared().await;
+    let (bench, sshd) = (Bench::new().await, Sshd::start().await);
+    let run_id = start(&bench, &sshd, two_candidates()).await;
+    let working = bench.work();
+    interrupt_here(&bench, &sshd, run_id).await;
+    sshd.cut();
+    let run = bench.wait_for_end(run_id).await;
+    working.stop().await;
+
+    let by_status = |status| run.view.candidates.iter().filter(move |c| c.status == status).collect::<Vec<_>>();
+    let ([failed], [_]) = (&by_status(CandidateStatus::Failed)[..], &by_status(CandidateStatus::Ok)[..]) else {
+        panic!("not one candidate failed and the other was measured: {:#?}", run.view.candidates)
+    };
+    let reason = failed.failure_reason.as_deref().expect("a failed candidate has a reason");
+    assert!(reason.contains("the connection to the host was lost"), "{reason}");
+    assert_eq!(run.view.item.status, RunStatus::Completed, "{:?}", run.view.failure);
+    let cut: Vec<_> = run.measurements.iter().filter(|m| m.status != MeasurementStatus::Done).collect();
+    assert!(
+        matches!(&cut[..], [only] if only.scenario == "long" && only.status == MeasurementStatus::Failed),
+        "{cut:#?}"
+    );
+    let reason = cut[0].failure_reason.as_deref().expect("a failed measurement has a reason");
+    assert!(reason.contains("the connection to the host was lost"), "{reason}");
+    assert_nothing_is_left(&sshd).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_run_leaves_nothing_on_the_host() {
+    let _quiet = quiet::shared().await;
+    let (bench, sshd) = (Bench::new().await, Sshd::start().await);
+    let lengths = bench.folder().join("lengths");
+    std::fs::write(&lengths, "100\n90\n").expect("a file");
+    let spread = format!("input_len_distribution: {{kind: empirical, path: {}}}", lengths.display());
+    let yaml = two_candidates().replace("num_prompts: 24", &format!("num_prompts: 24\n  {spread}"));
+    let run_id = start(&bench, &sshd, yaml).await;
+    let working = bench.work();
+    interrupt_here(&bench, &sshd, run_id).await;
+    assert!(!sshd.at_work().is_empty(), "the engine works on the host");
+    // What the load reads is a copy there, while it is needed.
+    until("the file of lengths was copied", async || {
+        let files = sshd.files_left().into_iter().map(|folder| folder.join("input-lengths.txt"));
+        files.filter_map(|path| std::fs::read_to_string(path).ok()).find(|text| text == "100\n90\n")
+    })
+    .await;
+    bench.service.cancel_run(Caller::owner(), run_id).await.expect("a run that goes on can be cancelled");
+    let run = bench.wait_for_end(run_id).await;
+    working.stop().await;
+    assert_eq!(run.view.item.status, RunStatus::Cancelled);
+    let long = run.measurements.iter().find(|m| m.scenario == "long").expect("it was begun");
+    assert_eq!(long.failure_reason.as_deref(), Some("the run was cancelled"));
+    assert_nothing_is_left(&sshd).await;
 }

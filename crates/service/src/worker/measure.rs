@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use podium_domain::load::LoadMode;
 use podium_domain::status::{LaunchState, MeasurementStatus};
-use podium_launcher::{Engine, FailureClass, LaunchFailure, LaunchStage};
+use podium_launcher::{Engine, FailureClass, Host, LaunchFailure, LaunchStage};
 use podium_loadgen::{LoadJob, LoadReport, TelemetrySpec};
 use podium_store::{Candidate, FinishedMeasurement, Measurement, Samples};
 use serde_json::json;
@@ -117,7 +117,7 @@ impl RunTask<'_> {
         };
         let mut agent = match Agent::start(self.host(), &self.worker.options.agent, job).await {
             Ok(agent) => agent,
-            Err(error) => return Ok(LoadEnd::Trouble(error)),
+            Err(error) => return Ok(or_engine_end(self.host(), engine, LoadEnd::Trouble(error)).await),
         };
         let end = loop {
             tokio::select! {
@@ -139,19 +139,7 @@ impl RunTask<'_> {
                 }
             }
         };
-        // A load that met a dying engine ends with failed requests a moment before the engine is seen to be gone, and one
-        // beside a remote engine loses the same connection.
-        let doubtful = match &end {
-            LoadEnd::Report(report) => report.summary.failed > 0,
-            LoadEnd::Trouble(_) => self.host().is_remote(),
-            LoadEnd::EngineFailed(_) => false,
-        };
-        let end = match doubtful {
-            true if tokio::time::timeout(ENGINE_END, engine.exited()).await.is_ok() => {
-                LoadEnd::EngineFailed(Box::new(end_of(engine)))
-            }
-            _ => end,
-        };
+        let end = or_engine_end(self.host(), engine, end).await;
         let end = match end {
             LoadEnd::Report(mut report) => {
                 if let Err(error) = agent.bring_samples(&mut report).await {
@@ -268,6 +256,23 @@ const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// How soon after a load with failed requests an engine's end is seen.
 const ENGINE_END: Duration = Duration::from_millis(500);
+
+/// How soon after a load that lost its connection the engine's is seen to be lost.
+const CONNECTION_END: Duration = Duration::from_secs(5);
+
+/// A load that met a dying engine ends with failed requests a moment before the engine is seen to be gone, and one beside a
+/// remote engine may lose the connection that holds both.
+async fn or_engine_end(host: &Host, engine: &Engine, end: LoadEnd) -> LoadEnd {
+    let patience = match &end {
+        LoadEnd::Report(report) if report.summary.failed > 0 => ENGINE_END,
+        LoadEnd::Trouble(_) if host.is_remote() => CONNECTION_END,
+        _ => return end,
+    };
+    match tokio::time::timeout(patience, engine.exited()).await {
+        Ok(_) => LoadEnd::EngineFailed(Box::new(end_of(engine))),
+        Err(_) => end,
+    }
+}
 
 /// Why an engine that has ended did so.
 fn end_of(engine: &Engine) -> LaunchFailure {
