@@ -10,6 +10,7 @@ mod failures;
 mod http;
 mod interruption;
 mod llama_server;
+mod load;
 mod options_files;
 mod search;
 mod simulated;
