@@ -71,7 +71,7 @@ test('a host is added, looked at, changed and removed', async ({ page }) => {
     await expect(hosts.host('nearer')).toContainText('Processor');
     await expect(hosts.host('nearer').getByLabel('Load comes from')).toHaveValue('controller');
 
-    await hosts.host('nearer').getByRole('button', { name: 'Look at nearer again' }).click();
+    await hosts.host('nearer').getByRole('button', { name: 'Look again at nearer' }).click();
     await expect(hosts.host('nearer')).toContainText('Processor');
     await hosts.unfoldSettings('nearer');
     await hosts.host('nearer').getByRole('button', { name: 'Remove nearer' }).click();

@@ -101,7 +101,7 @@ fn host(host: &HostView, rejected: Option<&RejectedHost>) -> impl IntoView + use
             </span>
         }
     });
-    let again = format!("Look at {} again", host.name);
+    let again = format!("Look again at {}", host.name);
     let facts = match &host.facts {
         Some(facts) => facts_view(facts),
         None => view! { <p class="muted">"Nothing is known about it yet."</p> }.into_any(),
@@ -135,7 +135,7 @@ fn settings(host: &HostView, ssh: &SshConfig, rejected: Option<&RejectedHost>) -
         <details open=open>
             <summary>{format!("Settings: reached as {}", ssh.destination)}</summary>
             {form}
-            <form method="post" action=format!("/hosts/{}/remove", host.id)>
+            <form class="button-row" method="post" action=format!("/hosts/{}/remove", host.id)>
                 <button class="button button-small" type="submit" aria-label=remove>
                     "Remove"
                 </button>
