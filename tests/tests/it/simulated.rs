@@ -107,7 +107,11 @@ async fn the_same_plan_gives_the_same_candidates_and_a_flow_check_no_winner() {
         for comparison in &model.comparisons {
             assert!(matches!(comparison.answer.state, AnswerState::FlowCheck | AnswerState::None), "{comparison:?}");
         }
-        assert!(model.caveats.contains(&Caveat::FlowCheck { num_prompts: Some(20) }), "{:?}", model.caveats);
+        assert!(
+            model.caveats.contains(&Caveat::FlowCheck { num_prompts: Some(20), eager_flags: Vec::new() }),
+            "{:?}",
+            model.caveats
+        );
     }
 }
 
