@@ -62,7 +62,7 @@ fn card(report: &Report, comparison: &ScenarioComparison, index: usize) -> AnyVi
         {(answer.state == AnswerState::FlowCheck).then(|| label("flow check", "No winner is named"))}
         {(answer.state == AnswerState::Leading).then(|| label("search incomplete", "No winner is named yet"))}
         {answer.doubtful.then(|| label("doubtful", "The leading measurement is not above doubt"))}
-        {answer.measured_once.then(|| label("measured once, no interval", "Without repeats there is no confidence interval"))}
+        {answer.measured_once.then(|| label("measured once, no interval", "Each point is measured once, so there is no interval"))}
     };
     view! {
         <article class="card winner-card" data-scenario=comparison.scenario.clone() data-state=state>
