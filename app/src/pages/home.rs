@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
-use podium_service::{RunFilter, RunKind, RunListItem, Shelf};
+use podium_service::{RunKind, RunListItem, Shelf};
 use uuid::Uuid;
 
 use crate::components::{EmptyState, FrameworkMark, Labels, Moment, StatusMark, loaded, tag_links};
@@ -37,8 +37,7 @@ pub fn HomePage() -> impl IntoView {
         {loaded(async move {
             let (service, caller) = (service()?, caller()?);
             // One more than is shown tells whether there are others.
-            let wanted = RunFilter { limit: PAGE_LENGTH + 1, ..filter::read(&query) };
-            let runs = service.list_runs(caller, wanted).await?;
+            let runs = service.list_runs(caller, &filter::read(&query), PAGE_LENGTH + 1).await?;
             let is_part = filter::narrows(&query) || query.get("after").is_some();
             Ok(if runs.is_empty() && !is_part {
                 no_runs().into_any()

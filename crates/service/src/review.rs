@@ -1,48 +1,14 @@
 //! Looking through the runs, and what people do to them: tags, notes, the archive, deleting with a way back.
 
-use podium_domain::framework::Framework;
-use podium_domain::status::RunStatus;
 use podium_formats::plan::Problem;
-use podium_store::{ListedRun, OnConstraint as _, Run, RunKind, RunQuery, RunSort, RunWords, Shelf};
+use podium_store::{ListedRun, OnConstraint as _, Run, RunQuery, Shelf};
 use serde_json::{Value, json};
-use time::{Date, Duration};
 use uuid::Uuid;
 
 use crate::caller::{Caller, Role};
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::views::RunListItem;
-
-/// Which runs to list. The default is the newest 50 that are neither archived nor deleted.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RunFilter {
-    /// How many at most; 0 is 50.
-    pub limit: u32,
-    /// Only runs behind this one: the last of the page before.
-    pub after: Option<Uuid>,
-    /// Words of title, model, frameworks, tags and notes; each may be the beginning of one.
-    pub text: String,
-    /// Of this model.
-    pub model: Option<String>,
-    /// With this framework.
-    pub framework: Option<Framework>,
-    /// On this host.
-    pub host_id: Option<Uuid>,
-    /// In this status.
-    pub status: Option<RunStatus>,
-    /// With this tag.
-    pub tag: Option<String>,
-    /// Measured here or imported.
-    pub kind: Option<RunKind>,
-    /// Asked for on this day (UTC) or later.
-    pub from: Option<Date>,
-    /// Asked for on this day (UTC) or earlier.
-    pub to: Option<Date>,
-    /// Where they are kept.
-    pub shelf: Shelf,
-    /// The order.
-    pub sort: RunSort,
-}
 
 /// What the list can be filtered by.
 #[derive(Debug, Clone, Default)]
@@ -63,25 +29,10 @@ const MAX_TAG_CHARS: usize = 50;
 const MAX_NOTES_CHARS: usize = 20_000;
 
 impl Service {
-    /// The runs that a filter leaves, in its order.
-    pub async fn list_runs(&self, caller: Caller, filter: RunFilter) -> Result<Vec<RunListItem>> {
+    /// At most `limit` (and never more than 500) of the runs that a query asks for, in its order.
+    pub async fn list_runs(&self, caller: Caller, query: &RunQuery, limit: u32) -> Result<Vec<RunListItem>> {
         caller.require(Role::Viewer)?;
-        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(500) };
-        let query = RunQuery {
-            words: RunWords::of(&filter.text),
-            model: filter.model,
-            framework: filter.framework,
-            host_id: filter.host_id,
-            status: filter.status,
-            tag: filter.tag,
-            kind: filter.kind,
-            from: filter.from.map(|day| day.midnight().assume_utc()),
-            before: filter.to.and_then(|day| day.midnight().assume_utc().checked_add(Duration::DAY)),
-            shelf: filter.shelf,
-            sort: filter.sort,
-            after: filter.after,
-        };
-        let runs = self.store().listed_runs(&query, limit.into()).await?;
+        let runs = self.store().listed_runs(query, limit.min(500).into()).await?;
         Ok(runs.into_iter().map(listed_item).collect())
     }
 

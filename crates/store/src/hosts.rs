@@ -55,17 +55,9 @@ macro_rules! select_hosts {
 impl Store {
     /// The host of this name; it is added where there is none. Safe to call from several processes at once.
     pub async fn ensure_host(&self, new: &NewHost) -> Result<Host> {
-        sqlx::query!(
-            "insert into host (id, name, kind, config, created_by) values ($1, $2, $3, $4, $5)
-             on conflict (name) where deleted_at is null do nothing",
-            crate::new_id(),
-            new.name,
-            new.kind,
-            new.config,
-            new.created_by
-        )
-        .execute(&self.pool)
-        .await?;
+        if let Some(host) = self.insert_host(new).await? {
+            return Ok(host);
+        }
         select_hosts!("and name = $1", new.name).fetch_optional(&self.pool).await?.ok_or_else(Error::not_found("host"))
     }
 

@@ -75,8 +75,7 @@ pub(crate) fn trace_workload(
     let exact_input = is_exact(spec, &writer);
     let used = &rows[..rows.len().min(spec.num_prompts as usize)];
     let mut prompts = TracePrompts::new(writer, spec.seed, &spec.measurement_key, used);
-    let mut prepare = |index: usize| -> Result<_, Error> {
-        let row = &rows[index % rows.len()];
+    let prepare = |prompts: &mut TracePrompts<'_>, index: usize, row: &TraceRow| -> Result<_, Error> {
         let body = body(spec, sent(&prompts.draw(index, row)?), row.output_length, None)?;
         let request = PreparedRequest {
             body: body.bytes,
@@ -92,7 +91,7 @@ pub(crate) fn trace_workload(
     let mut hash = Sha256::new();
     let mut measured = Vec::with_capacity(num_prompts);
     for index in 0..num_prompts {
-        let (request, canonical) = prepare(index)?;
+        let (request, canonical) = prepare(&mut prompts, index, &rows[index % rows.len()])?;
         add(&mut hash, &canonical);
         measured.push(request);
     }
@@ -101,18 +100,7 @@ pub(crate) fn trace_workload(
     let warm_key = format!("{}: warm-up", spec.measurement_key);
     let mut warm_prompts = TracePrompts { key: &warm_key, ..prompts };
     let warmup = (0..spec.warmup_requests as usize)
-        .map(|index| {
-            let row = warm(index);
-            let body = body(spec, sent(&warm_prompts.draw(index, &row)?), row.output_length, None)?;
-            Ok(PreparedRequest {
-                body: body.bytes,
-                input_len: Some(row.input_length),
-                exact_input,
-                output_len: row.output_length,
-                exact_output: body.exact_output,
-                session: None,
-            })
-        })
+        .map(|index| Ok(prepare(&mut warm_prompts, index, &warm(index))?.0))
         .collect::<Result<_, Error>>()?;
     Ok(Workload {
         warmup,

@@ -70,8 +70,7 @@ pub(super) async fn add(
         state.service.check_host(caller, added.id).await?;
         Ok(())
     };
-    let done = done.await;
-    answer(&state, parts, done, Some(form.input(None))).await
+    answer(&state, parts, done.await, Some(form.input(None))).await
 }
 
 /// Changes a host, looks at it, and leads back to the list; or shows the form again with what is wrong.
@@ -107,12 +106,8 @@ pub(super) async fn remove(
     Path(host): Path<String>,
     parts: Parts,
 ) -> Response {
-    let done = async {
-        state.service.remove_host(caller, id(&host, "this host")?).await?;
-        Ok(())
-    };
-    let done = done.await;
-    answer(&state, parts, done, None).await
+    let done = async { Ok(state.service.remove_host(caller, id(&host, "this host")?).await?) };
+    answer(&state, parts, done.await, None).await
 }
 
 /// Looks, and leads back to the list.
@@ -122,12 +117,8 @@ pub(super) async fn check(
     Path(host): Path<String>,
     parts: Parts,
 ) -> Response {
-    let done = async {
-        state.service.check_host(caller, id(&host, "this host")?).await?;
-        Ok(())
-    };
-    let done = done.await;
-    answer(&state, parts, done, None).await
+    let done = async { Ok(state.service.check_host(caller, id(&host, "this host")?).await.map(drop)?) };
+    answer(&state, parts, done.await, None).await
 }
 
 /// Leads to the list of hosts, or shows it with what was not done and why.

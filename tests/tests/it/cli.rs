@@ -1,6 +1,6 @@
 //! The command line, as a process: what it prints and how it exits.
 
-use podium_service::{Caller, RunFilter};
+use podium_service::{Caller, RunQuery};
 use podium_tests::bench::Bench;
 use podium_tests::binaries::{Ended, podium, run};
 use podium_tests::wait::until;
@@ -56,7 +56,7 @@ async fn a_wrong_plan_starts_nothing() {
     let ended = run(podium(arguments).env("DATABASE_URL", &bench.database_url)).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_names_each_mistake(&ended.stderr);
-    let runs = bench.service.list_runs(Caller::owner(), RunFilter::default()).await.expect("the database answers");
+    let runs = bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers");
     assert!(runs.is_empty(), "{runs:#?}");
 }
 
@@ -236,7 +236,7 @@ async fn a_run_with_a_winner_exits_with_0_and_one_without_with_1() {
     }
     assert_eq!(won.code, Some(0), "{won:?}");
     assert!(won.stdout.contains("Simulated: ") && won.stdout.contains(" wins "), "{won:?}");
-    let runs = bench.service.list_runs(Caller::owner(), RunFilter::default()).await.expect("the database answers");
+    let runs = bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers");
     let link = format!("report: http://127.0.0.1:8080/runs/{}/report", runs[0].id);
     assert!(won.stdout.lines().any(|line| line == link), "no `{link}` in {won:?}");
     let written = std::fs::read_to_string(&markdown).expect("the report was written");

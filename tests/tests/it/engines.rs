@@ -3,7 +3,7 @@
 use podium_domain::framework::Framework;
 use podium_domain::status::{CandidateStatus, RunStatus};
 use podium_formats::report;
-use podium_service::{Caller, RunFilter};
+use podium_service::{Caller, RunQuery};
 use podium_tests::bench::Bench;
 use podium_tests::binaries::{podium, run};
 use podium_tests::engines::CpuPlan;
@@ -34,7 +34,7 @@ async fn one_report_compares_llama_cpp_vllm_and_sglang() {
         .current_dir(models.path()))
     .await;
 
-    let runs = bench.service.list_runs(Caller::owner(), RunFilter::default()).await.expect("the database answers");
+    let runs = bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers");
     let [only] = &runs[..] else { panic!("not one run: {ended:?}") };
     let run = bench.ended(only.id).await;
     println!("\n{}\n{}\n{}", ended.stderr, ended.stdout, report::markdown(&run.report.report));

@@ -1,7 +1,7 @@
 //! The dashboard over HTTP, as a client without JavaScript sees it: `podium serve` as a process.
 
 use podium_domain::status::RunStatus;
-use podium_service::{Caller, RunFilter};
+use podium_service::{Caller, RunQuery};
 use podium_tests::bench::{Bench, EndedRun};
 use podium_tests::binaries::{podium, run};
 use podium_tests::{plans, quiet};
@@ -197,8 +197,9 @@ async fn a_link_shows_the_report_and_nothing_private_until_it_is_revoked() {
 async fn a_posted_plan_starts_a_run_or_shows_every_mistake() {
     let bench = Bench::new().await;
     let served = Served::over(&bench).await;
-    let runs =
-        async || bench.service.list_runs(Caller::owner(), RunFilter::default()).await.expect("the database answers");
+    let runs = async || {
+        bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers")
+    };
 
     let wrong = served.post("/plans/start", &[("yaml", &plans::text("five_mistakes.yaml"))]).await;
     let page = wrong.text().await.expect("text");
@@ -237,7 +238,7 @@ async fn other_sites_and_other_names_are_refused() {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
         assert!(refused.headers().contains_key("content-security-policy"), "{path}");
     }
-    let runs = bench.service.list_runs(Caller::owner(), RunFilter::default()).await.expect("the database answers");
+    let runs = bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers");
     assert!(runs.is_empty());
     served.stop().await;
 }

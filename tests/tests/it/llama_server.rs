@@ -9,7 +9,7 @@ use podium_domain::plan::Endpoint;
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_launcher::{EngineSpec, LogLimits, inject};
 use podium_loadgen::read_from;
-use podium_service::{Caller, RunFilter};
+use podium_service::{Caller, RunQuery};
 use podium_tests::bench::Bench;
 use podium_tests::binaries::{podium, run};
 use podium_tests::engines::CpuPlan;
@@ -33,7 +33,7 @@ async fn the_cpu_plan_counts_every_token() {
         .current_dir(models.path()))
     .await;
 
-    let runs = bench.service.list_runs(Caller::owner(), RunFilter::default()).await.expect("the database answers");
+    let runs = bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers");
     let [only] = &runs[..] else { panic!("not one run: {ended:?}") };
     let run = bench.ended(only.id).await;
     assert_eq!(run.view.item.status, RunStatus::Completed, "{ended:?}");

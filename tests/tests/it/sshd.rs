@@ -105,7 +105,8 @@ async fn a_real_llama_server_is_measured_from_the_command_line() {
     let plan = plans::shipped("demo-cpu.yaml").canonicalize().expect("a plan that is shipped").display().to_string();
     let arguments = ["run", &plan, "--host", "gpu1", "--framework", "llama_cpp", "--idle-engines"];
     let ended = run(&mut podium(&arguments)).await;
-    let [only] = &bench.service.list_runs(Caller::owner(), Default::default()).await.expect("the database answers")[..]
+    let [only] =
+        &bench.service.list_runs(Caller::owner(), &Default::default(), 50).await.expect("the database answers")[..]
     else {
         panic!("not one run: {ended:?}")
     };

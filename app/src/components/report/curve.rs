@@ -5,7 +5,7 @@ use podium_domain::report::Report;
 use podium_domain::row::framework_name;
 use podium_domain::search_curve::{CurvePoint, SearchCurve};
 
-use super::tables::section;
+use super::tables::{head, section};
 use crate::format::{figure, figure_or_dash, percent};
 
 /// The curves of the candidates that are the best of their framework; nothing where no rates were measured.
@@ -26,13 +26,7 @@ fn curve(curve: &SearchCurve) -> AnyView {
         <div class="table-scroll">
             <table data-candidate=curve.candidate_id.clone()>
                 <caption>{caption}</caption>
-                <thead>
-                    <tr>
-                        {["Asked, req/s", "Achieved, req/s", "p50 TTFT, ms", "Within the SLA", "Verdict"]
-                            .map(|title| view! { <th scope="col">{title}</th> })
-                            .collect_view()}
-                    </tr>
-                </thead>
+                {head(&["Asked, req/s", "Achieved, req/s", "p50 TTFT, ms", "Within the SLA", "Verdict"])}
                 <tbody>{rows}</tbody>
             </table>
         </div>

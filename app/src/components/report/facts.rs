@@ -5,7 +5,7 @@ use podium_domain::report::{Lengths, Report};
 use podium_domain::row::framework_name;
 use podium_domain::sla::Sla;
 
-use super::tables::section;
+use super::tables::{head, section};
 use crate::format::{figure, percent};
 
 /// The caveats, each a sentence.
@@ -45,13 +45,7 @@ pub(super) fn handoffs(report: &Report) -> AnyView {
         <div class="table-scroll">
             <table>
                 <caption class="visually-hidden">"Scenarios to profile, lengths in tokens"</caption>
-                <thead>
-                    <tr>
-                        {["Scenario", "Input tokens", "Output tokens", "Prefill profile", "Decode profile"]
-                            .map(|title| view! { <th scope="col">{title}</th> })
-                            .collect_view()}
-                    </tr>
-                </thead>
+                {head(&["Scenario", "Input tokens", "Output tokens", "Prefill profile", "Decode profile"])}
                 <tbody>{rows}</tbody>
             </table>
         </div>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use podium_domain::fairness::{Finding, Line};
 use podium_domain::report::Report;
 
-use super::tables::section;
+use super::tables::{head, section};
 
 /// The proof; nothing in reports from before it was computed.
 pub(super) fn proof(report: &Report) -> AnyView {
@@ -24,13 +24,7 @@ pub(super) fn proof(report: &Report) -> AnyView {
         <div class="table-scroll">
             <table class="fairness">
                 <caption class="visually-hidden">"Whether the comparison was fair"</caption>
-                <thead>
-                    <tr>
-                        {["Condition", "Finding", "Evidence"]
-                            .map(|title| view! { <th scope="col">{title}</th> })
-                            .collect_view()}
-                    </tr>
-                </thead>
+                {head(&["Condition", "Finding", "Evidence"])}
                 <tbody>{lines}</tbody>
             </table>
         </div>

@@ -115,19 +115,24 @@ pub(super) fn not_selected(report: &Report) -> AnyView {
         <div class="table-scroll">
             <table>
                 <caption class="visually-hidden">"Failed or SLA-failing candidates"</caption>
-                <thead>
-                    <tr>
-                        {["Framework", "Scenario", "Candidate", "Status", "SLA", "Reason"]
-                            .map(|title| view! { <th scope="col">{title}</th> })
-                            .collect_view()}
-                    </tr>
-                </thead>
+                {head(&["Framework", "Scenario", "Candidate", "Status", "SLA", "Reason"])}
                 <tbody>{rows}</tbody>
             </table>
         </div>
         {more}
     };
     section("not-selected", "Failed or SLA-failing candidates", body.into_any())
+}
+
+/// The row of column titles of a table.
+pub(super) fn head(titles: &[&'static str]) -> AnyView {
+    let titles = titles.iter().map(|title| view! { <th scope="col">{*title}</th> }).collect_view();
+    view! {
+        <thead>
+            <tr>{titles}</tr>
+        </thead>
+    }
+    .into_any()
 }
 
 /// A part of the report with its heading.

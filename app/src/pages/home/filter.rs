@@ -4,29 +4,29 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 use podium_domain::framework::Framework;
 use podium_domain::status::RunStatus;
-use podium_service::{RunFacets, RunFilter, RunKind, RunSort, Shelf};
-use time::Date;
+use podium_service::{RunFacets, RunKind, RunQuery, RunSort, RunWords, Shelf};
 use time::macros::format_description;
+use time::{Date, Duration};
 
 /// The parts of an address that narrow the list, in the order of the form.
 const NARROWING: [&str; 10] = ["q", "status", "framework", "model", "tag", "host", "kind", "from", "to", "shelf"];
 
 /// Reads a filter of an address. What cannot be read narrows nothing.
-pub(super) fn read(query: &ParamsMap) -> RunFilter {
+pub(super) fn read(query: &ParamsMap) -> RunQuery {
     let text = |name: &str| query.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    // Days are those of UTC.
     let day = |name: &str| Date::parse(&text(name)?, format_description!("[year]-[month]-[day]")).ok();
-    RunFilter {
-        limit: 0,
+    RunQuery {
         after: text("after").and_then(|id| id.parse().ok()),
-        text: text("q").unwrap_or_default(),
+        words: RunWords::of(&text("q").unwrap_or_default()),
         model: text("model"),
         framework: text("framework").and_then(|id| id.parse::<Framework>().ok()),
         host_id: text("host").and_then(|id| id.parse().ok()),
         status: text("status").and_then(|word| word.parse::<RunStatus>().ok()),
         tag: text("tag"),
         kind: text("kind").and_then(|word| word.parse::<RunKind>().ok()),
-        from: day("from"),
-        to: day("to"),
+        from: day("from").map(|day| day.midnight().assume_utc()),
+        before: day("to").and_then(|day| day.midnight().assume_utc().checked_add(Duration::DAY)),
         shelf: text("shelf").and_then(|word| word.parse().ok()).unwrap_or_default(),
         sort: text("sort").and_then(|word| word.parse().ok()).unwrap_or_default(),
     }
@@ -168,9 +168,9 @@ mod tests {
             ("sort", "title"),
             ("kind", "imported"),
         ]));
-        assert_eq!((found.text.as_str(), found.status), ("qwen", Some(RunStatus::Failed)));
+        assert_eq!((found.words, found.status), (RunWords::of("qwen"), Some(RunStatus::Failed)));
         assert_eq!((found.framework, found.kind), (Some(Framework::Vllm), Some(RunKind::Imported)));
-        assert_eq!(found.from.map(|day| day.to_string()).as_deref(), Some("2026-01-31"));
+        assert_eq!(found.from, Some(time::macros::datetime!(2026-01-31 0:00 UTC)));
         assert_eq!((found.shelf, found.sort), (Shelf::Archived, RunSort::Title));
     }
 
@@ -178,7 +178,7 @@ mod tests {
     fn what_cannot_be_read_narrows_nothing() {
         let wrong =
             query(&[("status", "x"), ("host", "1"), ("from", "yesterday"), ("after", "-"), ("sort", "z"), ("q", " ")]);
-        assert_eq!(read(&wrong), RunFilter::default());
+        assert_eq!(read(&wrong), RunQuery::default());
         assert!(!narrows(&query(&[("q", " "), ("deleted", "x")])));
     }
 
