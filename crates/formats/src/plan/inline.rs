@@ -11,6 +11,7 @@ pub(crate) fn quote(text: &str) -> String {
         && text.trim() == text
         && !text.starts_with(|c: char| "-?:,[]{}#&*!|>'\"%@`".contains(c))
         && !text.ends_with(':')
+        && !text.ends_with(" -")
         && !text.contains(|c: char| c.is_control() || ",[]{}\u{2028}\u{2029}\u{feff}".contains(c))
         && !text.contains(": ")
         && !text.contains(" #")
@@ -74,19 +75,21 @@ pub(crate) fn typed_list(input: &str) -> Option<(String, Value)> {
     already.or_else(|| bracketed(&format!("[{}]", input.trim_end_matches(','))))
 }
 
-/// The value of text that reads as the same value below a block key and inside braces, so in every place of a plan.
+/// The value of text that reads as the same value below a block key and inside braces, last there or followed by another
+/// entry, so in every place of a plan.
 fn anywhere(written: &str) -> Option<Value> {
     let in_block = single(&format!("v: {written}"), 3, written)?;
-    single(&format!("{{v: {written}}}"), 4, written).filter(|in_flow| *in_flow == in_block)
+    let in_flow = |framed: String| single(&framed, 4, written).is_some_and(|value| value == in_block);
+    (in_flow(format!("{{v: {written}}}")) && in_flow(format!("{{v: {written}, w: 1}}"))).then_some(in_block)
 }
 
-/// The value of `v` in `framed`, if it is exactly `written` from `start` on: no comment, no anchor, one line.
+/// The value of the first key of `framed`, `v`, if it is exactly `written` from `start` on: no comment, no anchor, one line.
 fn single(framed: &str, start: usize, written: &str) -> Option<Value> {
     if written.is_empty() || written.contains(['\n', '\r', '\t', '&', '*', '!', '#']) {
         return None;
     }
     let tree = tree::parse(framed).ok().filter(|tree| tree.problems.is_empty())?;
-    let [entry] = tree.root.entries()? else { return None };
+    let entry = tree.root.entries()?.first()?;
     let node = &entry.value;
     (entry.key == "v" && node.start == start && node.end == start + written.len()).then(|| node.to_value())
 }
@@ -118,6 +121,23 @@ mod tests {
         ];
         for (input, text, value) in cases {
             assert_eq!(typed(input), (text.to_owned(), value), "{input}");
+        }
+    }
+
+    #[test]
+    fn short_texts_of_signs_read_back_in_every_place() {
+        let signs: Vec<char> = (' '..='~').filter(|sign| !sign.is_ascii_alphanumeric()).chain(['a']).collect();
+        let pairs = signs.iter().flat_map(|first| signs.iter().map(move |second| (first, second)));
+        for text in pairs.flat_map(|(a, b)| [format!("{a}{b}"), format!("a{a}{b}"), format!("{a}{b}a")]) {
+            let (written, value) = typed(&text);
+            if written.is_empty() {
+                continue;
+            }
+            for framed in [format!("v: {written}\n"), format!("{{v: {written}}}"), format!("{{v: {written}, w: 1}}")] {
+                let tree = tree::parse(&framed).unwrap_or_else(|problem| panic!("{text:?} as {framed:?}: {problem:?}"));
+                let read = tree.root.get("v").map(Node::to_value);
+                assert!(tree.problems.is_empty() && read.as_ref() == Some(&value), "{text:?} as {framed:?}: {read:?}");
+            }
         }
     }
 
