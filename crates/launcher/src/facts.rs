@@ -10,6 +10,7 @@ use crate::command::{self, CommandError, CommandSpec};
 use crate::environment::Environment;
 use crate::frameworks::{self, FrameworkInstall};
 use crate::gpus::{self, Gpu};
+use crate::model_cache::{self, ModelCache};
 
 /// Space of the file system that holds the data folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,12 @@ pub struct HostFacts {
     pub disk: Option<Disk>,
     /// NVIDIA GPUs; empty where there is no `nvidia-smi`.
     pub gpus: Vec<Gpu>,
+    /// The newest CUDA version that the GPU driver takes; `None` where it was not found out.
+    #[serde(default)]
+    pub cuda_version: Option<String>,
+    /// Where downloaded models are kept.
+    #[serde(default)]
+    pub model_caches: Vec<ModelCache>,
     /// Container programs on PATH.
     pub container_runtimes: Vec<ContainerRuntime>,
     /// Frameworks that can be started here.
@@ -78,6 +85,8 @@ impl HostFacts {
             memory_available_bytes: 0,
             disk: None,
             gpus: Vec::new(),
+            cuda_version: None,
+            model_caches: Vec::new(),
             container_runtimes: Vec::new(),
             frameworks: Vec::new(),
             problems: vec![problem],
@@ -96,27 +105,31 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Looks at this machine.
 pub(crate) async fn gather(environment: &Environment, data_dir: &Path) -> HostFacts {
-    let (gpus, docker, podman, (frameworks, mut problems)) = tokio::join!(
-        gpus_of(environment),
+    let (nvidia, docker, podman, (frameworks, mut problems)) = tokio::join!(
+        nvidia(environment),
         container_runtime(environment, "docker"),
         container_runtime(environment, "podman"),
         frameworks::find(environment),
     );
-    let gpus = gpus.unwrap_or_else(|problem| {
+    let (gpus, cuda_version) = nvidia.unwrap_or_else(|problem| {
         problems.push(problem);
-        Vec::new()
+        (Vec::new(), None)
     });
+    let disk = disk(data_dir);
+    problems.extend(disk.as_ref().and_then(full_disk));
     let meminfo = read("/proc/meminfo");
     HostFacts {
-        host_name: read("/proc/sys/kernel/hostname").trim().to_owned(),
+        host_name: crate::machine::host_name(),
         os: os_name(&read("/etc/os-release")),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         cpu_model: cpu_model(&read("/proc/cpuinfo")),
         cpu_cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         memory_total_bytes: memory_bytes(&meminfo, "MemTotal:"),
         memory_available_bytes: memory_bytes(&meminfo, "MemAvailable:"),
-        disk: disk(data_dir),
+        disk,
         gpus,
+        cuda_version,
+        model_caches: model_cache::find(environment),
         container_runtimes: [docker, podman].into_iter().flatten().collect(),
         frameworks,
         problems,
@@ -155,22 +168,45 @@ fn disk(folder: &Path) -> Option<Disk> {
     })
 }
 
-async fn gpus_of(environment: &Environment) -> Result<Vec<Gpu>, String> {
-    if environment.find_program(gpus::QUERY[0]).is_none() {
-        return Ok(Vec::new());
-    }
-    let mut spec = CommandSpec::new(gpus::QUERY);
-    spec.deadline = PROBE_DEADLINE;
-    match command::run(&spec).await {
+/// Less free space than this is told as a problem: logs and downloads need room.
+const LITTLE_SPACE_BYTES: u64 = 2 << 30;
+
+fn full_disk(disk: &Disk) -> Option<String> {
+    (disk.available_bytes < LITTLE_SPACE_BYTES).then(|| {
+        format!(
+            "only {:.1} GiB are free in {}: remove files, or give Podium a data folder on another disk",
+            disk.available_bytes as f64 / f64::from(1u32 << 30),
+            disk.path
+        )
+    })
+}
+
+/// The GPUs with their users, and the newest CUDA version that their driver takes.
+async fn nvidia(environment: &Environment) -> Result<(Vec<Gpu>, Option<String>), String> {
+    let Some(program) = environment.find_program(gpus::QUERY[0]) else { return Ok((Vec::new(), None)) };
+    let program = program.display().to_string();
+    let ask = |words: &[&str]| {
+        let mut spec = CommandSpec::new(std::iter::once(program.as_str()).chain(words[1..].iter().copied()));
+        spec.deadline = PROBE_DEADLINE;
+        spec
+    };
+    let queries = [ask(&gpus::QUERY), ask(&gpus::USERS_QUERY), ask(&gpus::PLAIN)];
+    let (list, users, plain) =
+        tokio::join!(command::run(&queries[0]), command::run(&queries[1]), command::run(&queries[2]));
+    let mut gpus = match list {
         Ok(output) if output.exit.success() => gpus::parse(&output.stdout)
-            .map_err(|line| format!("`nvidia-smi` answered what could not be read: `{line}`; run it by hand")),
+            .map_err(|line| format!("`nvidia-smi` answered what could not be read: `{line}`; run it by hand"))?,
         Ok(output) => {
             let said = output.stdout.lines().chain(output.stderr.lines()).next().unwrap_or("nothing").to_owned();
-            Err(format!("`nvidia-smi` ended with {} and said `{said}`: check the GPU driver", output.exit))
+            return Err(format!("`nvidia-smi` ended with {} and said `{said}`: check the GPU driver", output.exit));
         }
-        Err(CommandError::NotFound { .. }) => Ok(Vec::new()),
-        Err(error) => Err(format!("{error}: check the GPU driver")),
+        Err(CommandError::NotFound { .. }) => return Ok((Vec::new(), None)),
+        Err(error) => return Err(format!("{error}: check the GPU driver")),
+    };
+    if let Ok(users) = users {
+        gpus::add_users(&mut gpus, &users.stdout);
     }
+    Ok((gpus, plain.ok().and_then(|output| gpus::cuda_version(&output.stdout))))
 }
 
 async fn container_runtime(environment: &Environment, name: &str) -> Option<ContainerRuntime> {
@@ -196,6 +232,29 @@ mod tests {
         assert!(disk.total_bytes >= disk.available_bytes && disk.total_bytes > 0);
         let text = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<HostFacts>(&text).unwrap(), facts);
+    }
+
+    #[tokio::test]
+    async fn gpus_are_asked_of_the_nvidia_smi_on_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("nvidia-smi");
+        let script = "#!/bin/sh\ncase \"$1\" in\n\
+            --query-gpu=*) echo '0, NVIDIA L40S, GPU-x, 46068, 40000, 550.1, 8.9' ;;\n\
+            --query-compute-apps=*) echo 'GPU-x, 77, python, 39000' ;;\n\
+            *) echo 'Driver Version: 550.1   CUDA Version: 12.4' ;;\nesac\n";
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let environment = Environment::from_pairs([("PATH", folder.path().to_str().unwrap())]);
+        let (gpus, cuda_version) = nvidia(&environment).await.unwrap();
+        assert_eq!(cuda_version.as_deref(), Some("12.4"));
+        assert_eq!(gpus[0].in_use_by().as_deref(), Some("python (pid 77, 39000 MiB)"));
+    }
+
+    #[test]
+    fn little_space_is_a_problem_that_says_what_to_do() {
+        let disk = |available_bytes| Disk { path: "/d".into(), total_bytes: 1 << 40, available_bytes };
+        assert_eq!(full_disk(&disk(1 << 40)), None);
+        assert!(full_disk(&disk(1 << 30)).unwrap().starts_with("only 1.0 GiB are free in /d: "));
     }
 
     #[test]

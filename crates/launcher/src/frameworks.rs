@@ -34,6 +34,9 @@ pub struct FrameworkInstall {
     pub env: Vec<(String, String)>,
     /// Its version, where that could be had without starting it or quickly.
     pub version: Option<String>,
+    /// The commit that it was built from, where the install says so.
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 /// How one framework is looked for.
@@ -110,6 +113,7 @@ pub(crate) async fn find(environment: &Environment) -> (Vec<FrameworkInstall>, V
             Ok(Some(mut install)) => {
                 if search.package.is_none() {
                     install.version = asked_version(&install).await;
+                    install.commit = install.version.as_deref().and_then(commit_in_version);
                 }
                 found.push(install);
             }
@@ -135,7 +139,7 @@ impl Search {
         if let Some(path) = environment.find_program(self.program) {
             // An interpreter on PATH counts only where it has the package.
             let generic = self.program == "python3";
-            if !generic || self.package.is_some_and(|package| package_version(&path, package).is_some()) {
+            if !generic || self.package.is_some_and(|package| find_package(&path, package).is_some()) {
                 return self.install(path, FoundBy::Path).map(Some);
             }
         }
@@ -153,8 +157,10 @@ impl Search {
             FoundBy::Path => Vec::new(),
             FoundBy::Variable | FoundBy::EnginesDir => env_of(&program)?,
         };
-        let version = self.package.and_then(|package| package_version(&program, package));
-        Ok(FrameworkInstall { framework: self.framework, program, found_by, env, version })
+        let package = self.package.and_then(|package| find_package(&program, package));
+        let commit = package.as_ref().and_then(Package::commit);
+        let version = package.map(|package| package.version);
+        Ok(FrameworkInstall { framework: self.framework, program, found_by, env, version, commit })
     }
 }
 
@@ -168,21 +174,59 @@ fn env_of(program: &Path) -> Result<Vec<(String, String)>, String> {
     parse_env_file(&text).map_err(|problem| format!("{}, {problem}: keep to lines `export A=B`", file.display()))
 }
 
-/// The version of a Python package, by the metadata folder in the environment of a program of its `bin`: asking the
-/// framework itself takes many seconds.
-fn package_version(program: &Path, package: &str) -> Option<String> {
+/// A Python package as its files describe it.
+struct Package {
+    version: String,
+    /// Its own folder.
+    folder: PathBuf,
+    /// The folder of its metadata.
+    metadata: PathBuf,
+}
+
+/// A Python package by the metadata folder in the environment of a program of its `bin`: asking the framework itself
+/// takes many seconds.
+fn find_package(program: &Path, package: &str) -> Option<Package> {
     // Not the link's target: a private environment's interpreter is a link to the system's.
     let prefix = program.parent()?.parent()?;
     let pythons = std::fs::read_dir(prefix.join("lib")).ok()?.flatten();
     let sites = pythons.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"));
-    let folders = sites.flat_map(|entry| {
-        ["site-packages", "dist-packages"].map(|name| std::fs::read_dir(entry.path().join(name)).into_iter().flatten())
-    });
-    folders.flatten().flatten().find_map(|entry| {
+    let sites = sites.flat_map(|entry| ["site-packages", "dist-packages"].map(|name| entry.path().join(name)));
+    let entries = sites.flat_map(|site| std::fs::read_dir(site).into_iter().flatten());
+    entries.flatten().find_map(|entry| {
         let name = entry.file_name();
         let (found, version) = name.to_str()?.strip_suffix(".dist-info")?.split_once('-')?;
-        (found.eq_ignore_ascii_case(package)).then(|| version.to_owned())
+        let metadata = entry.path();
+        (found.eq_ignore_ascii_case(package)).then(|| Package {
+            version: version.to_owned(),
+            folder: metadata.with_file_name(package),
+            metadata,
+        })
     })
+}
+
+impl Package {
+    /// The commit that it was built from: released wheels say it in their version file, and installs from a repository
+    /// in their metadata.
+    fn commit(&self) -> Option<String> {
+        let said = std::fs::read_to_string(self.folder.join("_version.py")).ok().and_then(|text| {
+            let line = text.lines().find(|line| line.contains("commit_id = '"))?;
+            let (_, rest) = line.rsplit_once(" = '")?;
+            // The tools that write this file put a `g` before the hash, as git describes a commit.
+            Some(rest.split('\'').next()?.trim_start_matches('g').to_owned())
+        });
+        said.or_else(|| {
+            let text = std::fs::read_to_string(self.metadata.join("direct_url.json")).ok()?;
+            let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+            Some(value.pointer("/vcs_info/commit_id")?.as_str()?.to_owned())
+        })
+    }
+}
+
+/// The commit in llama.cpp's version, `6123 (79c1160b)`.
+fn commit_in_version(version: &str) -> Option<String> {
+    let (_, rest) = version.split_once('(')?;
+    let commit = rest.split(')').next()?;
+    (commit.len() >= 7 && commit.chars().all(|c| c.is_ascii_hexdigit())).then(|| commit.to_owned())
 }
 
 /// The first line of what the program prints for `--version`.
@@ -216,6 +260,9 @@ mod tests {
         program(&at("engines/vllm/bin/vllm"));
         std::fs::write(at("engines/vllm/env"), "export A=1 B=2\n").unwrap();
         std::fs::create_dir_all(at("engines/vllm/lib/python3.11/site-packages/vllm-0.32.0+cpu.dist-info")).unwrap();
+        std::fs::create_dir_all(at("engines/vllm/lib/python3.11/site-packages/vllm")).unwrap();
+        let version_file = at("engines/vllm/lib/python3.11/site-packages/vllm/_version.py");
+        std::fs::write(version_file, "commit_id: str | None\n__commit_id__ = commit_id = 'g0123abcde'\n").unwrap();
         program(&at("path/vllm"));
         program(&at("own/vllm"));
         let text = |path: &str| at(path).display().to_string();
@@ -227,6 +274,7 @@ mod tests {
         assert_eq!((found[0].framework, found[0].found_by), (Framework::Vllm, FoundBy::EnginesDir));
         assert_eq!(found[0].env, [("A".into(), "1".into()), ("B".into(), "2".into())]);
         assert_eq!(found[0].version.as_deref(), Some("0.32.0+cpu"));
+        assert_eq!(found[0].commit.as_deref(), Some("0123abcde"));
 
         pairs.push(("PATH", text("path")));
         let (found, _) = find(&Environment::from_pairs(pairs.clone())).await;
@@ -240,5 +288,19 @@ mod tests {
         let (found, problems) = find(&Environment::from_pairs(pairs)).await;
         assert_eq!(found, []);
         assert!(problems[0].starts_with("PODIUM_VLLM names `"), "{problems:?}");
+    }
+
+    #[test]
+    fn commits_are_read_from_where_each_install_says_them() {
+        assert_eq!(commit_in_version("6123 (79c1160b)").as_deref(), Some("79c1160b"));
+        assert_eq!(commit_in_version("xllamacpp 2026.10.11549"), None);
+        assert_eq!(commit_in_version("1 (no hash)"), None);
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = folder.path().join("x-1.dist-info");
+        std::fs::create_dir_all(&metadata).unwrap();
+        let package = Package { version: "1".into(), folder: folder.path().join("x"), metadata: metadata.clone() };
+        assert_eq!(package.commit(), None);
+        std::fs::write(metadata.join("direct_url.json"), r#"{"vcs_info": {"commit_id": "abc123"}}"#).unwrap();
+        assert_eq!(package.commit().as_deref(), Some("abc123"));
     }
 }

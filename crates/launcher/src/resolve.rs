@@ -134,6 +134,8 @@ mod tests {
             memory_available_bytes: 0,
             disk: None,
             gpus: vec![],
+            cuda_version: None,
+            model_caches: vec![],
             container_runtimes: vec![],
             frameworks,
             problems: vec![],
@@ -149,6 +151,7 @@ mod tests {
             found_by: FoundBy::Variable,
             env,
             version: Some("9".into()),
+            commit: None,
         }
     }
 
