@@ -43,7 +43,7 @@ impl Framework {
 }
 
 /// Whether a flag of a plan is part of the file, and no flag of the command line.
-pub(crate) fn is_inside(framework: Framework, name: &str, value: &Value) -> bool {
+pub fn is_inside(framework: Framework, name: &str, value: &Value) -> bool {
     framework.option(name).is_some() || (framework.names_options_file(name) && value.is_object())
 }
 

@@ -1,5 +1,6 @@
 //! Help texts of servers: which flags a release takes, and with which values.
 
+mod fit;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::path::Path;
 use podium_domain::framework::Framework;
 use serde::{Deserialize, Serialize};
 
+pub use fit::{Fit, FlagChange, fit, fit_gpu};
 pub use parse::parse;
 
 /// A help text with fewer flags than this, `--help` aside, counts as missing, not as "nothing is supported".

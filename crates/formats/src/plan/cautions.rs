@@ -50,7 +50,8 @@ fn caution(framework: Framework, flag: &str, at: &At<'_>, gpu_model: Option<&str
     }
 }
 
-fn is_hopper(gpu_model: &str) -> bool {
+/// Whether a GPU of this model is a Hopper GPU.
+pub(crate) fn is_hopper(gpu_model: &str) -> bool {
     let gpu_model = gpu_model.to_ascii_uppercase();
     let ends_there =
         |(at, name): (usize, &str)| !gpu_model[at + name.len()..].starts_with(|c: char| c.is_ascii_digit());

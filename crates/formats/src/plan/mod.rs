@@ -21,6 +21,7 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cautions::is_hopper;
 pub use edit::apply;
 pub use options_file::{OptionsCheck, check_options_files, check_tensorrt_options};
 pub use problem::{Filled, Problem};
@@ -29,3 +30,4 @@ pub use read::{LongestRow, PlanReading, Surroundings, read, read_with, read_with
 pub use starter::{Starter, blank};
 #[cfg(test)]
 pub(crate) use tree::parse as parse_tree;
+pub(crate) use values::check_against_help;

@@ -53,7 +53,7 @@ pub(super) fn check_value(framework: Framework, knob: &Knob, value: &Value) -> R
 
 /// Checks one value against what a help text says about its flag; null leaves the flag out and suits every flag. The
 /// words that the text lists count always; what it shows of types counts where the knob table does not know better.
-pub(super) fn check_against_help(
+pub(crate) fn check_against_help(
     framework: Framework,
     help: &HelpFlags,
     name: &str,
