@@ -1,17 +1,63 @@
 //! The database: an outer server's by `DATABASE_URL`, else the private cluster in the data folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use podium_cluster::{ClusterOptions, ManagedCluster};
 use podium_store::Store;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// An open, migrated database.
 #[derive(Debug)]
 pub struct Database {
     store: Store,
-    /// Dropping it stops the cluster if no other process uses it.
-    cluster: Option<ManagedCluster>,
+    cluster: Option<Guarded>,
+}
+
+/// The private cluster, with a watch that starts its server again where it dies: killed for want of memory, for example.
+#[derive(Debug)]
+struct Guarded {
+    /// Dropping the last one stops the cluster if no other process uses it.
+    cluster: Arc<ManagedCluster>,
+    watch: JoinHandle<()>,
+    stop: DropGuard,
+}
+
+/// Between two looks at the private cluster's server.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Guarded {
+    fn new(cluster: ManagedCluster) -> Self {
+        let (cluster, stop) = (Arc::new(cluster), CancellationToken::new());
+        let watch = tokio::spawn(watch(cluster.clone(), stop.clone()));
+        Self { cluster, watch, stop: stop.drop_guard() }
+    }
+
+    async fn release(self) -> anyhow::Result<()> {
+        drop(self.stop);
+        self.watch.await?;
+        // The watch was the only other owner.
+        if let Some(cluster) = Arc::into_inner(self.cluster) {
+            tokio::task::spawn_blocking(|| cluster.release()).await??;
+        }
+        Ok(())
+    }
+}
+
+async fn watch(cluster: Arc<ManagedCluster>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(WATCH_INTERVAL)).await.is_some() {
+        let looked_at = cluster.clone();
+        match tokio::task::spawn_blocking(move || looked_at.revive()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::warn!("podium's own database had ended by itself; it was started again"),
+            Ok(Err(error)) => tracing::error!(%error, "podium's own database has ended and does not start again"),
+            // The runtime is shutting down.
+            Err(_) => return,
+        }
+    }
 }
 
 impl Database {
@@ -33,7 +79,7 @@ impl Database {
                 let store = Store::connect(&cluster.url())
                     .await
                     .with_context(|| format!("cannot connect to podium's own database in {}", data_dir.display()))?;
-                (store, Some(cluster))
+                (store, Some(Guarded::new(cluster)))
             }
         };
         store.migrate().await?;
@@ -53,7 +99,7 @@ impl Database {
     pub async fn close(self) -> anyhow::Result<()> {
         self.store.close().await;
         if let Some(cluster) = self.cluster {
-            tokio::task::spawn_blocking(|| cluster.release()).await??;
+            cluster.release().await?;
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ pub(crate) mod tests {
         let site = Site::find(Some(dir.path())).expect("a complete site");
         let store = TestDatabase::create().await.store;
         let host = Host::local(dir.path()).expect("this machine");
-        let service = Service::new(store, host, dir.path());
+        let service = Service::on_machine(store, host, dir.path(), "a test's");
         (router(&site, AllowedHosts::loopback(([127, 0, 0, 1], 8080).into()), service, CancellationToken::new()), dir)
     }
 

@@ -55,6 +55,9 @@ pub struct HostFacts {
     pub disk: Option<Disk>,
     /// NVIDIA GPUs; empty where there is no `nvidia-smi`.
     pub gpus: Vec<Gpu>,
+    /// `CUDA_VISIBLE_DEVICES` as everything that is started there gets it.
+    #[serde(default)]
+    pub visible_devices: Option<String>,
     /// The newest CUDA version that the GPU driver takes; `None` where it was not found out.
     #[serde(default)]
     pub cuda_version: Option<String>,
@@ -85,6 +88,7 @@ impl HostFacts {
             memory_available_bytes: 0,
             disk: None,
             gpus: Vec::new(),
+            visible_devices: None,
             cuda_version: None,
             model_caches: Vec::new(),
             container_runtimes: Vec::new(),
@@ -128,6 +132,7 @@ pub(crate) async fn gather(environment: &Environment, data_dir: &Path) -> HostFa
         memory_available_bytes: memory_bytes(&meminfo, "MemAvailable:"),
         disk,
         gpus,
+        visible_devices: environment.get("CUDA_VISIBLE_DEVICES").map(str::to_owned),
         cuda_version,
         model_caches: model_cache::find(environment),
         container_runtimes: [docker, podman].into_iter().flatten().collect(),

@@ -11,6 +11,7 @@ use crate::command::{CommandError, CommandOutput, CommandSpec};
 use crate::engine::{Engine, EngineSpec};
 use crate::facts::HostFacts;
 use crate::failure::LaunchFailure;
+use crate::leftovers::Leftover;
 use crate::local::LocalHost;
 use crate::piped::PipedProcess;
 use crate::ports::PortState;
@@ -219,6 +220,30 @@ impl Host {
         match self {
             Host::Local(local) => local.sweep(launches).await,
             Host::Ssh(ssh) => ssh.sweep(launches).await,
+        }
+    }
+
+    /// What runs left on the host, and what those that go on use: processes, folders, old agents.
+    ///
+    /// # Errors
+    /// The host is out of reach.
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
+        match self {
+            Host::Local(local) => Ok(local.leftovers().await),
+            Host::Ssh(ssh) => ssh.leftovers().await,
+        }
+    }
+
+    /// Removes one of [`Host::leftovers`]; one that is gone by then is no error.
+    ///
+    /// # Errors
+    /// The host is out of reach or refuses.
+    pub async fn remove_leftover(&self, leftover: &Leftover) -> Result<(), HostError> {
+        match self {
+            Host::Local(local) => {
+                local.remove_leftover(leftover).await.map_err(|error| HostError(format!("{}: {error}", leftover.name)))
+            }
+            Host::Ssh(ssh) => ssh.remove_leftover(leftover).await,
         }
     }
 

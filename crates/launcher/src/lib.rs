@@ -8,6 +8,7 @@
 
 mod host;
 mod local;
+mod machine;
 
 mod agent_program;
 mod remote_engine;
@@ -23,6 +24,7 @@ mod piped;
 mod facts;
 mod frameworks;
 mod gpus;
+mod help_commands;
 mod model_cache;
 
 mod inject;
@@ -30,6 +32,8 @@ mod options;
 mod resolve;
 
 mod engine;
+mod left_log;
+mod leftovers;
 mod log;
 mod readiness;
 mod scrub;
@@ -49,10 +53,14 @@ pub use facts::{ContainerRuntime, Disk, HostFacts};
 pub use failure::{ExitFacts, FailureClass, LaunchFailure, LaunchStage};
 pub use frameworks::{FoundBy, FrameworkInstall};
 pub use gpus::{Gpu, GpuUser};
+pub use help_commands::{HelpCommand, HelpOf, help_commands};
 pub use host::Host;
 pub use inject::{DEPLOY_HOST, ENGINE_HOST, InjectedCommand, deploy_port, inject};
+pub use left_log::{left_log, left_out};
+pub use leftovers::{Leftover, LeftoverKind};
 pub use local::{LocalHost, LocalHostOptions};
-pub use log::{EngineLog, LOG_FILE, LogChunk, LogLength, LogLimits};
+pub use log::{EngineLog, LogChunk, LogLength, LogLimits};
+pub use machine::{host_name, machine_id};
 pub use model_cache::ModelCache;
 pub use options::place_file;
 pub use piped::PipedProcess;

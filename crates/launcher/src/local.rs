@@ -12,6 +12,7 @@ use crate::engine::{Engine, EngineSpec};
 use crate::environment::Environment;
 use crate::facts::{self, HostFacts};
 use crate::failure::LaunchFailure;
+use crate::leftovers::{self, Leftover};
 use crate::piped::PipedProcess;
 use crate::ports::{self, PortState};
 use crate::processes::{self, RunningLaunch};
@@ -115,6 +116,15 @@ impl LocalHost {
 
     pub(crate) async fn sweep(&self, launches: &[Uuid]) -> SweepReport {
         stop::sweep(launches).await
+    }
+
+    pub(crate) async fn leftovers(&self) -> Vec<Leftover> {
+        let data_dir = self.options.data_dir.clone();
+        processes::off_thread(move || leftovers::find(&data_dir)).await
+    }
+
+    pub(crate) async fn remove_leftover(&self, leftover: &Leftover) -> io::Result<()> {
+        leftovers::remove(leftover.clone(), self.options.data_dir.clone()).await
     }
 
     pub(crate) fn scrubber(&self) -> &Scrubber {

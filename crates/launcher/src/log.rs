@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::left_log::left_out;
 use crate::scrub::{MAX_SECRET_LENGTH, Scrubber};
 
 /// How much of a log is kept.
@@ -179,7 +180,7 @@ impl EngineLog {
             let chunk = self.read(offset, 1 << 20)?;
             // Up to three bytes are the rest of a character whose beginning is gone.
             if chunk.skipped_bytes > 3 {
-                all.extend_from_slice(format!("\n[… {} bytes left out …]\n", chunk.skipped_bytes).as_bytes());
+                all.extend_from_slice(left_out(chunk.skipped_bytes).as_bytes());
             }
             if chunk.next == offset {
                 return Ok(all);
@@ -214,10 +215,15 @@ impl EngineLog {
 }
 
 /// The name of the file in a launch's folder that holds the log's beginning.
-pub const LOG_FILE: &str = "engine.log";
+pub(crate) const LOG_FILE: &str = "engine.log";
 
 fn tail_file(folder: &Path, index: u64) -> PathBuf {
     folder.join(format!("engine.tail-{index}.log"))
+}
+
+/// The index of a tail file, by its name; `None` for any other file.
+pub(crate) fn tail_index(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("engine.tail-")?.strip_suffix(".log")?.parse().ok()
 }
 
 fn length_now(shared: &Shared) -> u64 {

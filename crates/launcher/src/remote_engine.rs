@@ -19,7 +19,7 @@ use crate::scrub::Scrubber;
 use crate::ssh::{Exec, HostError, SshHost, trouble};
 use crate::state::may_move;
 use crate::stop::StopReport;
-use crate::wire::EngineNews;
+use crate::wire::{BEAT_INTERVAL, EngineNews, Order, SILENCE_LIMIT};
 
 /// The line to the agent that stays with an engine.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct RemoteControl {
     /// The port of this machine under which the engine is reached, or the engine's own where the load is there.
     pub(crate) url_port: u16,
     /// Letting go of it stops the engine.
-    orders: Mutex<Option<ChildStdin>>,
+    orders: Arc<Mutex<Option<ChildStdin>>>,
     pub(crate) ready: watch::Receiver<Option<ReadyFacts>>,
     stopped: watch::Receiver<Option<StopReport>>,
     over: watch::Receiver<bool>,
@@ -69,6 +69,9 @@ pub(crate) async fn start(
     let (stopped_sender, stopped) = watch::channel(None);
     let (over_sender, over) = watch::channel(false);
     let Exec { stdin, stdout, child } = exec;
+    let orders = Arc::new(Mutex::new(Some(stdin)));
+    tokio::spawn(beat(orders.clone()));
+    let connection = host.clone();
     let mut follower = Follower {
         status: status.clone(),
         pieces: Some(pieces),
@@ -79,7 +82,15 @@ pub(crate) async fn start(
     tokio::spawn(async move {
         let mut lines = stdout.lines();
         let mut told_end = false;
-        while let Ok(Some(line)) = lines.next_line().await {
+        loop {
+            let line = match tokio::time::timeout(SILENCE_LIMIT, lines.next_line()).await {
+                Ok(Ok(Some(line))) => line,
+                Ok(_) => break,
+                Err(_) => {
+                    connection.abandon().await;
+                    break;
+                }
+            };
             let Ok(news) = serde_json::from_str(&line) else { break };
             told_end = matches!(news, EngineNews::Stopped(_));
             follower.hear(news).await;
@@ -88,7 +99,7 @@ pub(crate) async fn start(
         let _ = over_sender.send(true);
         let _ = child.wait().await;
     });
-    let control = RemoteControl { host, url_port, orders: Mutex::new(Some(stdin)), ready, stopped, over };
+    let control = RemoteControl { host, url_port, orders, ready, stopped, over };
     Ok(Engine {
         spec,
         leader,
@@ -99,6 +110,26 @@ pub(crate) async fn start(
         started_at,
         control: Control::Remote(Box::new(control)),
     })
+}
+
+/// Lets the agent hear that this side is there, for as long as it may be given orders.
+async fn beat(orders: Arc<Mutex<Option<ChildStdin>>>) {
+    loop {
+        tokio::time::sleep(BEAT_INTERVAL).await;
+        let mut orders = orders.lock().await;
+        let Some(stdin) = orders.as_mut() else { return };
+        // A line that hangs must not keep others from the pipe; the silence that follows is heard on both sides.
+        if !matches!(tokio::time::timeout(BEAT_INTERVAL, give(stdin, Order::Beat)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn give(stdin: &mut ChildStdin, order: Order) -> io::Result<()> {
+    let mut line = serde_json::to_vec(&order)?;
+    line.push(b'\n');
+    stdin.write_all(&line).await?;
+    stdin.flush().await
 }
 
 /// What the agent says next.
@@ -153,8 +184,8 @@ impl Follower {
             EngineNews::Stopped(report) => {
                 let _ = self.stopped.send(Some(report));
             }
-            // Only the first line can be one of these.
-            EngineNews::Started { .. } | EngineNews::NotStarted(_) => {}
+            // That it came is all that it says; only the first line can be one of the others.
+            EngineNews::Alive | EngineNews::Started { .. } | EngineNews::NotStarted(_) => {}
         }
     }
 
@@ -177,8 +208,8 @@ impl RemoteControl {
     pub(crate) async fn stop(&self, spec: &EngineSpec) -> StopReport {
         if let Some(mut orders) = self.orders.lock().await.take() {
             // Dropped right after; a line that does not arrive says the same as one that does.
-            let _ = orders.write_all(b"\"stop\"\n").await;
-            let _ = orders.flush().await;
+            let _ = tokio::time::timeout(BEAT_INTERVAL, give(&mut orders, Order::Stop)).await;
+            drop(orders);
             let mut over = self.over.clone();
             let _ = tokio::time::timeout(STOP_DEADLINE, over.wait_for(|over| *over)).await;
         }

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use podium_domain::status::LaunchState;
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Stdin, Stdout};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Stdin, Stdout};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::CommandSpec;
 use crate::engine::Engine;
 use crate::environment::Environment;
 use crate::local::{LocalHost, LocalHostOptions};
-use crate::wire::{EngineJob, EngineNews, Job, Reply, Request, RunJob, Setup, WIRE_VERSION};
+use crate::wire::{EngineJob, EngineNews, Job, Order, Reply, Request, RunJob, SILENCE_LIMIT, Setup, WIRE_VERSION};
 
 /// Where the agent keeps logs and files for as long as they are needed, below the user's home.
 const WORK_FOLDER: &str = ".cache/podium/work";
@@ -59,10 +60,7 @@ impl Lines {
     }
 
     async fn say(&mut self, what: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_vec(what)?;
-        line.push(b'\n');
-        self.output.write_all(&line).await?;
-        self.output.flush().await
+        say(&mut self.output, what).await
     }
 
     async fn serve(mut self) -> io::Result<()> {
@@ -82,7 +80,7 @@ impl Lines {
         }
     }
 
-    async fn carry_out(&mut self, job: Job, host: &LocalHost, work: &Path) -> io::Result<()> {
+    async fn carry_out(mut self, job: Job, host: &LocalHost, work: &Path) -> io::Result<()> {
         let reply = match job {
             Job::Engine(job) => return self.engine(*job, host, work).await,
             Job::Echo => return self.echo().await,
@@ -100,6 +98,8 @@ impl Lines {
             Job::FreePort => host.free_port().map(Reply::Port),
             Job::PortState { port } => Ok(Reply::PortState(host.port_state(port))),
             Job::RunningLaunches => Ok(Reply::RunningLaunches(host.running_launches().await)),
+            Job::Leftovers => Ok(Reply::Leftovers(host.leftovers().await)),
+            Job::RemoveLeftover(leftover) => host.remove_leftover(&leftover).await.map(|()| Reply::Done),
             Job::Sweep { launches } => Ok(Reply::Sweep(host.sweep(&launches).await)),
         };
         self.say(&reply.unwrap_or_else(|error| Reply::Error(error.to_string()))).await
@@ -146,52 +146,99 @@ impl Lines {
     }
 
     /// Stays with an engine until it is told to stop or nobody is there any more.
-    async fn engine(&mut self, job: EngineJob, host: &LocalHost, work: &Path) -> io::Result<()> {
+    async fn engine(self, job: EngineJob, host: &LocalHost, work: &Path) -> io::Result<()> {
+        let Self { mut input, output } = self;
+        let mut teller = Teller { output, sent: 0 };
         let folder = work.join(job.launch_id.to_string());
         let engine = match host.start(job.into_spec(folder.clone())).await {
             Ok(engine) => engine,
-            Err(failure) => return self.say(&EngineNews::NotStarted(failure)).await,
+            Err(failure) => return say(&mut teller.output, &EngineNews::NotStarted(failure)).await,
         };
-        let watched = self.watch(&engine).await;
+        let (orders, received) = mpsc::channel(1);
+        let watched = tokio::select! {
+            watched = teller.watch(&engine, received) => watched,
+            // Whatever is being told then is told to nobody.
+            () = silence(&mut input, orders) => Err(io::Error::other("nobody was heard of for too long")),
+        };
         // Whatever happened to the connection, the engine is stopped.
         let report = engine.stop().await;
         let rest = async {
             let mut length = engine.log().length();
             let _ = tokio::time::timeout(LOG_END, length.wait_for(|length| length.closed)).await;
-            let offset = watched?;
-            self.send_log(&engine, offset).await?;
+            watched?;
+            teller.send_log(&engine).await?;
             if let Some(exit) = report.exit {
-                self.say(&EngineNews::Exited(exit)).await?;
+                say(&mut teller.output, &EngineNews::Exited(exit)).await?;
             }
-            self.say(&EngineNews::Stopped(report)).await
+            say(&mut teller.output, &EngineNews::Stopped(report)).await
         };
-        let said = rest.await;
+        let said = tokio::time::timeout(SILENCE_LIMIT, rest).await.map_err(io::Error::other).flatten();
         // Without its owner the log is of no use, and with one it has been sent.
         let _ = tokio::fs::remove_dir_all(&folder).await;
         said
     }
+}
 
-    /// Tells what happens to the engine until it is to be stopped; how much of its log was sent.
-    async fn watch(&mut self, engine: &Engine) -> io::Result<u64> {
-        self.say(&EngineNews::Started { process: engine.process(), started_at: engine.started_at() }).await?;
+/// Passes orders on, and returns once none came for [`SILENCE_LIMIT`]. It reads on while an answer is being written, which
+/// a dead connection may hold up for ever.
+async fn silence(input: &mut (impl AsyncBufRead + Unpin), orders: mpsc::Sender<Order>) {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let order = match tokio::time::timeout(SILENCE_LIMIT, input.read_until(b'\n', &mut line)).await {
+            Err(_) => return,
+            Ok(Ok(1..)) => serde_json::from_slice(&line).unwrap_or(Order::Stop),
+            Ok(_) => Order::Stop,
+        };
+        match order {
+            // One that waits already says the same.
+            Order::Beat => drop(orders.try_send(Order::Beat)),
+            Order::Stop => {
+                let _ = orders.send(Order::Stop).await;
+                return tokio::time::sleep(SILENCE_LIMIT).await;
+            }
+        }
+    }
+}
+
+async fn say(output: &mut Stdout, what: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(what)?;
+    line.push(b'\n');
+    output.write_all(&line).await?;
+    output.flush().await
+}
+
+/// Tells an engine's owner what happens to it.
+struct Teller {
+    output: Stdout,
+    /// Bytes of the log that were told.
+    sent: u64,
+}
+
+impl Teller {
+    /// Tells what happens to the engine until it is to be stopped.
+    async fn watch(&mut self, engine: &Engine, mut orders: mpsc::Receiver<Order>) -> io::Result<()> {
+        let started = EngineNews::Started { process: engine.process(), started_at: engine.started_at() };
+        say(&mut self.output, &started).await?;
         let cancel = CancellationToken::new();
         let mut ready = std::pin::pin!(engine.wait_ready(&cancel));
         let mut waiting = true;
         let (mut status, mut length) = (engine.status(), engine.log().length());
-        let (mut offset, mut failed, mut exited) = (0, false, false);
+        let (mut failed, mut exited, mut more) = (false, false, false);
         let mut stage = status.borrow_and_update().stage;
-        let mut order = [0; 64];
         loop {
             tokio::select! {
-                // Whether a line or the end of the input came, the answer is the same.
-                heard = self.input.read(&mut order) => return heard.map(|_| offset),
+                order = orders.recv() => match order {
+                    Some(Order::Beat) => say(&mut self.output, &EngineNews::Alive).await?,
+                    Some(Order::Stop) | None => return Ok(()),
+                },
                 outcome = &mut ready, if waiting => {
                     waiting = false;
                     match outcome {
-                        Ok(facts) => self.say(&EngineNews::Ready(facts)).await?,
+                        Ok(facts) => say(&mut self.output, &EngineNews::Ready(facts)).await?,
                         Err(failure) if !failed => {
                             failed = true;
-                            self.say(&EngineNews::Failed(failure)).await?;
+                            say(&mut self.output, &EngineNews::Failed(failure)).await?;
                         }
                         Err(_) => {}
                     }
@@ -200,44 +247,51 @@ impl Lines {
                     let now = status.borrow_and_update().clone();
                     if now.stage != stage {
                         stage = now.stage;
-                        self.say(&EngineNews::Stage(stage)).await?;
+                        say(&mut self.output, &EngineNews::Stage(stage)).await?;
                     }
                     if let Some(failure) = now.failure.filter(|_| now.state == LaunchState::Failed && !failed) {
                         failed = true;
-                        self.say(&EngineNews::Failed(failure)).await?;
+                        say(&mut self.output, &EngineNews::Failed(failure)).await?;
                     }
                 }
                 Ok(()) = length.changed() => {
                     length.borrow_and_update();
-                    offset = self.send_log(engine, offset).await?;
+                    more = true;
                 }
+                // One piece at a time: orders are heard while an engine floods its log.
+                () = std::future::ready(()), if more => more = self.send_piece(engine).await?,
                 exit = engine.exited(), if !exited => {
                     exited = true;
-                    offset = self.send_log(engine, offset).await?;
+                    self.send_log(engine).await?;
                     if let Some(failure) = engine.failure().filter(|_| !failed) {
                         failed = true;
-                        self.say(&EngineNews::Failed(failure)).await?;
+                        say(&mut self.output, &EngineNews::Failed(failure)).await?;
                     }
-                    self.say(&EngineNews::Exited(exit)).await?;
+                    say(&mut self.output, &EngineNews::Exited(exit)).await?;
                 }
             }
         }
     }
 
-    /// Sends the log from `offset` on; the offset of what comes next.
-    async fn send_log(&mut self, engine: &Engine, mut offset: u64) -> io::Result<u64> {
-        loop {
-            let chunk = engine.log().read(offset, LOG_PIECE_BYTES)?;
-            offset = chunk.next;
-            if chunk.text.is_empty() {
-                return Ok(offset);
-            }
-            if chunk.skipped_bytes > 0 {
-                let gap = format!("\n[{} bytes came too fast to be kept]\n", chunk.skipped_bytes);
-                self.say(&EngineNews::Log(gap)).await?;
-            }
-            self.say(&EngineNews::Log(chunk.text)).await?;
+    /// Sends what is new in the log.
+    async fn send_log(&mut self, engine: &Engine) -> io::Result<()> {
+        while self.send_piece(engine).await? {}
+        Ok(())
+    }
+
+    /// Sends a piece of what is new in the log, and answers whether there was one.
+    async fn send_piece(&mut self, engine: &Engine) -> io::Result<bool> {
+        let chunk = engine.log().read(self.sent, LOG_PIECE_BYTES)?;
+        self.sent = chunk.next;
+        if chunk.text.is_empty() {
+            return Ok(false);
         }
+        if chunk.skipped_bytes > 0 {
+            let gap = format!("\n[{} bytes came too fast to be kept]\n", chunk.skipped_bytes);
+            say(&mut self.output, &EngineNews::Log(gap)).await?;
+        }
+        say(&mut self.output, &EngineNews::Log(chunk.text)).await?;
+        Ok(true)
     }
 }
 

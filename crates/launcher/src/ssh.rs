@@ -2,11 +2,14 @@
 //! agent in place and hands it one job for each process.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use openssh::{Child, ChildStdin, ChildStdout, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{
+    Child, ChildStdin, ChildStdout, ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio,
+};
 use podium_domain::framework::Framework;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::Mutex;
@@ -18,9 +21,10 @@ use crate::engine::{Engine, EngineSpec};
 use crate::environment::Environment;
 use crate::facts::HostFacts;
 use crate::failure::{FailureClass, LaunchFailure, LaunchStage};
+use crate::leftovers::Leftover;
 use crate::piped::PipedProcess;
 use crate::ports::PortState;
-use crate::processes::RunningLaunch;
+use crate::processes::{self, RunningLaunch};
 use crate::remote_engine;
 use crate::resolve::ResolvedCommand;
 use crate::scrub::Scrubber;
@@ -64,6 +68,12 @@ pub(crate) struct Exec {
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long the `ssh` of this machine may take to say whether it is connected.
+const CHECK_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A connection that nobody uses ends by itself after so many seconds: one whose worker was killed, above all.
+const IDLE_S: NonZeroUsize = NonZeroUsize::MIN.saturating_add(59);
+
 /// After about three of these without an answer the connection counts as cut.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -105,12 +115,14 @@ impl SshHost {
     async fn connection(&self) -> Result<Connection, HostError> {
         let mut held = self.inner.connection.lock().await;
         if let Some(connection) = held.as_ref() {
-            if connection.session.check().await.is_ok() {
+            if matches!(tokio::time::timeout(CHECK_DEADLINE, connection.session.check()).await, Ok(Ok(()))) {
                 return Ok(connection.clone());
             }
             tracing::warn!(host = self.inner.config.destination, "the connection was lost; it is made again");
         }
-        *held = None;
+        if let Some(lost) = held.take() {
+            end_clients(&lost.session).await;
+        }
         let session = Arc::new(open(&self.inner.config).await?);
         let placed = tokio::time::timeout(AGENT_DEADLINE, agent_program::ensure(&session, &self.inner.agent)).await;
         let agent = placed
@@ -126,10 +138,20 @@ impl SshHost {
     pub(crate) async fn close(&self) {
         let Some(connection) = self.inner.connection.lock().await.take() else { return };
         // Where somebody still uses it, the last of them closes it.
-        if let Some(session) = Arc::into_inner(connection.session)
-            && let Err(error) = session.close().await
-        {
-            tracing::debug!(%error, "a connection did not end well");
+        let Ok(session) = Arc::try_unwrap(connection.session) else { return };
+        let socket = session.control_socket().to_owned();
+        match tokio::time::timeout(CHECK_DEADLINE, session.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a connection did not end well"),
+            Err(_) => end_clients_of(socket).await,
+        }
+    }
+
+    /// Gives up a connection over which nothing comes any more. The next use makes a new one.
+    pub(crate) async fn abandon(&self) {
+        if let Some(connection) = self.inner.connection.lock().await.take() {
+            tracing::warn!(host = self.inner.config.destination, "nothing is heard of the host: the connection is cut");
+            end_clients(&connection.session).await;
         }
     }
 
@@ -351,6 +373,17 @@ impl SshHost {
         if copied == bytes { Ok(()) } else { Err(self.lost(&format!("{copied} of {bytes} bytes arrived"))) }
     }
 
+    pub(crate) async fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
+        match self.ask(Job::Leftovers, JOB_DEADLINE).await? {
+            Reply::Leftovers(found) => Ok(found),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    pub(crate) async fn remove_leftover(&self, leftover: &Leftover) -> Result<(), HostError> {
+        self.ask(Job::RemoveLeftover(leftover.clone()), JOB_DEADLINE).await.map(|_| ())
+    }
+
     /// Removes a folder below the agent's folder.
     pub(crate) async fn remove_folder(&self, name: &Path) -> Result<(), HostError> {
         self.ask(Job::RemoveFolder { path: name.to_owned() }, JOB_DEADLINE).await.map(|_| ())
@@ -366,6 +399,25 @@ pub(crate) fn trouble(error: HostError) -> LaunchFailure {
     LaunchFailure::new(LaunchStage::Start, FailureClass::HostTrouble, error.0)
 }
 
+/// Ends the `ssh` processes of a connection: one that hangs would not end when it is asked to.
+async fn end_clients(session: &Session) {
+    end_clients_of(session.control_socket().to_owned()).await;
+}
+
+/// Those that were started with this control socket, whose folder has a name that was drawn for it.
+async fn end_clients_of(socket: PathBuf) {
+    processes::off_thread(move || {
+        let socket = socket.display().to_string();
+        for process in processes::all().into_iter().filter(|process| process.name == "ssh") {
+            if process.command().split(' ').any(|word| word == socket) {
+                // What is gone by now needs no end.
+                let _ = processes::send_signal(process.identity, rustix::process::Signal::KILL);
+            }
+        }
+    })
+    .await;
+}
+
 async fn open(config: &SshConfig) -> Result<Session, HostError> {
     if let Some((_, problem)) = config.problems().into_iter().next() {
         return Err(HostError(problem));
@@ -375,6 +427,7 @@ async fn open(config: &SshConfig) -> Result<Session, HostError> {
         .known_hosts_check(KnownHosts::Strict)
         .connect_timeout(CONNECT_DEADLINE)
         .server_alive_interval(ALIVE_INTERVAL)
+        .control_persist(ControlPersist::IdleFor(IDLE_S))
         .control_directory(std::env::temp_dir());
     if let Some(file) = &config.config_file {
         builder.config_file(file);

@@ -2,6 +2,7 @@
 //! starts it never changes, so no byte of a plan can reach a shell.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use podium_domain::framework::Framework;
 use podium_domain::plan::Endpoint;
@@ -13,6 +14,7 @@ use crate::command::CommandOutput;
 use crate::engine::EngineSpec;
 use crate::facts::HostFacts;
 use crate::failure::{ExitFacts, LaunchFailure, LaunchStage};
+use crate::leftovers::Leftover;
 use crate::log::LogLimits;
 use crate::ports::PortState;
 use crate::processes::{ProcessIdentity, RunningLaunch};
@@ -22,7 +24,14 @@ use crate::stop::{StopReport, SweepReport};
 
 /// The version of everything in this module. The agent is copied by its hash, so that another version is only met when
 /// somebody starts one by hand.
-pub(crate) const WIRE_VERSION: u32 = 1;
+pub(crate) const WIRE_VERSION: u32 = 2;
+
+/// How often each side of an engine's line lets the other hear that it is there.
+pub(crate) const BEAT_INTERVAL: Duration = Duration::from_secs(4);
+
+/// After so long without a word the other side counts as gone, though the connection may look whole: a network that
+/// drops every packet says nothing. The agent then stops its engine, and this side takes the engine for stopped.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 
 /// The first line: what to do, and how the host is set up.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,6 +71,8 @@ pub(crate) enum Job {
     Sweep {
         launches: Vec<Uuid>,
     },
+    Leftovers,
+    RemoveLeftover(Leftover),
     /// Answers a line with the same line until the input ends.
     Echo,
     /// Makes a file of the bytes that follow the request; `path` is relative to the agent's own folder.
@@ -77,8 +88,8 @@ pub(crate) enum Job {
     RemoveFolder {
         path: PathBuf,
     },
-    /// Starts an engine and stays with it; it answers with [`EngineNews`]; another line, or the end of the input,
-    /// stops the engine.
+    /// Starts an engine and stays with it; it answers with [`EngineNews`] and hears [`Order`]s. The end of the input stops
+    /// the engine, and so does [`SILENCE_LIMIT`] without an order.
     Engine(Box<EngineJob>),
 }
 
@@ -103,6 +114,7 @@ pub(crate) enum Reply {
     PortState(PortState),
     RunningLaunches(Vec<RunningLaunch>),
     Sweep(SweepReport),
+    Leftovers(Vec<Leftover>),
     /// The absolute path of what was written.
     Written(PathBuf),
     /// This many bytes follow.
@@ -158,6 +170,16 @@ impl EngineJob {
     }
 }
 
+/// What an engine's agent is told meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Somebody is there.
+    Beat,
+    /// Stop the engine.
+    Stop,
+}
+
 /// What the agent tells of an engine.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +191,8 @@ pub(crate) enum EngineNews {
     },
     /// Nothing runs.
     NotStarted(LaunchFailure),
+    /// The answer to a beat.
+    Alive,
     /// The next piece of its log, scrubbed with what the host knows.
     Log(String),
     Stage(LaunchStage),

@@ -8,7 +8,7 @@ use crate::binaries::Binaries;
 use crate::error::ClusterError;
 use crate::layout::{Layout, PGDATA, has_socket};
 use crate::locks::{StartLock, UserLock};
-use crate::postmaster::Postmaster;
+use crate::postmaster::{self, PidFile, Postmaster};
 use crate::server::{DATABASE, SUPERUSER, Server};
 use crate::url::socket_url;
 
@@ -96,6 +96,20 @@ impl ManagedCluster {
     /// The server's process at the time of [`ManagedCluster::acquire`].
     pub fn postmaster_pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Starts the server again where it has died; whether it had. Any user may do this at any time.
+    ///
+    /// Blocks: for no time to speak of while the server lives.
+    pub fn revive(&self) -> Result<bool, ClusterError> {
+        if matches!(postmaster::inspect(&self.server.layout.pgdata)?, PidFile::Live(_)) {
+            return Ok(false);
+        }
+        let _start = StartLock::wait(&self.server.layout.data_dir)?;
+        if self.server.settle()?.is_some() {
+            return Ok(false);
+        }
+        ensure_running(&self.server, false).map(|_| true)
     }
 
     /// Leaves; the last user to leave stops the server. Dropping does the same and logs what goes wrong.

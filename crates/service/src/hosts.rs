@@ -3,7 +3,7 @@
 use podium_domain::report::THIS_MACHINE;
 use podium_formats::plan::Problem;
 use podium_launcher::{HostFacts, SshConfig};
-use podium_store::NewHost;
+use podium_store::{NewHost, NewMachine};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,6 +30,12 @@ impl Service {
             self.store_facts(&this).await?;
         }
         self.store().hosts().await?.into_iter().map(view).collect()
+    }
+
+    /// This machine, as a host.
+    pub async fn this_host(&self, caller: Caller) -> Result<HostView> {
+        caller.require(Role::Viewer)?;
+        view(self.this_machine(caller).await?)
     }
 
     /// One host by its name.
@@ -62,6 +68,8 @@ impl Service {
             name: name.to_owned(),
             kind: SSH.to_owned(),
             config: serde_json::to_value(config).map_err(Error::internal)?,
+            // Whoever has the key reaches it.
+            machine: None,
             created_by: caller.person,
         };
         let Some(host) = self.store().insert_host(&new).await? else { return Err(taken(name)) };
@@ -104,17 +112,24 @@ impl Service {
     }
 
     pub(crate) async fn this_machine(&self, caller: Caller) -> Result<podium_store::Host> {
-        let new = NewHost {
-            name: THIS_MACHINE.to_owned(),
-            kind: LOCAL.to_owned(),
-            config: json!({}),
+        let new = NewMachine {
+            machine: self.machine().to_owned(),
+            only_name: THIS_MACHINE.to_owned(),
+            host_name: podium_launcher::host_name(),
             created_by: caller.person,
         };
-        Ok(self.store().ensure_host(&new).await?)
+        Ok(self.store().ensure_machine(&new).await?)
     }
 
     /// The host to work with; the error is a sentence with what to do.
     pub(crate) fn launcher_host(&self, host: &podium_store::Host) -> Result<podium_launcher::Host, String> {
+        if host.machine.as_deref().is_some_and(|machine| machine != self.machine()) {
+            return Err(format!(
+                "{} is another machine, and only a podium there reaches it: run this command on it, or start `podium \
+                 worker` there with this database",
+                host.name
+            ));
+        }
         match host.kind.as_str() {
             LOCAL => Ok(self.host().clone()),
             SSH => match (serde_json::from_value(host.config.clone()), self.host()) {

@@ -6,6 +6,7 @@
 mod author;
 mod caller;
 pub mod charts;
+mod clean;
 mod datasets;
 mod error;
 mod events;
@@ -20,6 +21,7 @@ mod worker;
 
 pub use author::ExamplePlan;
 pub use caller::{Caller, OWNER, Role};
+pub use clean::{Cleaned, LeftoverState, LeftoverView};
 pub use datasets::longest_row;
 pub use error::{Error, Result};
 pub use import::{ImportFile, ImportRequest, MAX_IMPORT_BYTES};

@@ -17,7 +17,7 @@ use crate::datasets::read_plan;
 use crate::error::{Error, Result};
 use crate::events::stored;
 use crate::review::run_item;
-use crate::service::{Service, launch_folder};
+use crate::service::Service;
 use crate::views::{CandidateView, CellView, LaunchView, LogChunk, MeasurementView, RunEvent, RunView, StartRun};
 
 /// How a run was asked for, as stored with it.
@@ -134,8 +134,8 @@ impl Service {
         self.audit(caller, "run.cancel", format!("run {id}"), json!({})).await
     }
 
-    /// A part of a launch's log from byte `offset` on, at most 64 KiB. While the engine runs, the log is read on this
-    /// machine; afterwards it is in the database.
+    /// A part of a launch's log from byte `offset` on, at most 64 KiB. While the engine runs, this is what its worker has
+    /// told so far, a second ago at most; a middle that came too fast is left out then.
     pub async fn launch_log(&self, caller: Caller, launch_id: Uuid, offset: u64) -> Result<LogChunk> {
         caller.require(Role::Viewer)?;
         let launch = self.store().launch(launch_id).await?;
@@ -150,9 +150,12 @@ impl Service {
             let kept = whole_characters(&part.bytes[..part.bytes.len().min(LOG_CHUNK_BYTES)]);
             return Ok(chunk(u64::try_from(part.offset).unwrap_or(offset), kept));
         }
-        let path = launch_folder(self.data_dir(), launch_id).join(podium_launcher::LOG_FILE);
-        let bytes = tokio::task::spawn_blocking(move || read_from(&path, offset)).await.map_err(Error::internal)?;
-        Ok(chunk(offset, whole_characters(&bytes)))
+        let start = i64::try_from(offset).unwrap_or(i64::MAX);
+        let Some(part) = self.store().live_log(launch_id, start).await? else { return Ok(chunk(offset, &[])) };
+        let skipped = usize::try_from(start - part.start_offset).unwrap_or(0);
+        let bytes = &part.text.as_bytes()[skipped.min(part.text.len())..];
+        let kept = whole_characters(&bytes[..bytes.len().min(LOG_CHUNK_BYTES)]);
+        Ok(chunk(u64::try_from(part.start_offset).unwrap_or(0).max(offset), kept))
     }
 
     pub(crate) async fn audit(&self, caller: Caller, action: &str, subject: String, detail: Value) -> Result<()> {
@@ -172,20 +175,6 @@ fn exclude(plan: &mut Plan, only: Option<&[Framework]>) -> Result<Vec<Framework>
         return Err(Error::Invalid { problems: vec![Problem::new("frameworks", None, message)] });
     }
     Ok(excluded)
-}
-
-/// What can be read of a file from an offset on; nothing where it is not there (yet, or any more).
-fn read_from(path: &std::path::Path, offset: u64) -> Vec<u8> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(path)?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        file.take(LOG_CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().unwrap_or_default()
 }
 
 /// The bytes without a character that is cut off at their end.

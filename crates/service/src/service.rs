@@ -18,6 +18,7 @@ pub struct Service {
 struct Inner {
     store: Store,
     host: Host,
+    machine: String,
     data_dir: PathBuf,
     hub: OnceLock<Hub>,
 }
@@ -25,8 +26,24 @@ struct Inner {
 impl Service {
     /// The use cases over `store`, with `host` as this machine and `data_dir` as the folder for what is not in the
     /// database (logs of engines that still run).
-    pub fn new(store: Store, host: Host, data_dir: impl Into<PathBuf>) -> Self {
-        Service { inner: Arc::new(Inner { store, host, data_dir: data_dir.into(), hub: OnceLock::new() }) }
+    ///
+    /// # Errors
+    /// What tells this machine from others cannot be found out.
+    pub fn new(store: Store, host: Host, data_dir: impl Into<PathBuf>) -> std::io::Result<Self> {
+        let data_dir = data_dir.into();
+        let machine = podium_launcher::machine_id(&data_dir)?;
+        Ok(Self::on_machine(store, host, data_dir, machine))
+    }
+
+    /// As [`Service::new`], with what tells this machine from others.
+    pub fn on_machine(
+        store: Store,
+        host: Host,
+        data_dir: impl Into<PathBuf>,
+        machine: impl Into<String>,
+    ) -> Self {
+        let (data_dir, machine) = (data_dir.into(), machine.into());
+        Service { inner: Arc::new(Inner { store, host, machine, data_dir, hub: OnceLock::new() }) }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -40,6 +57,11 @@ impl Service {
 
     pub(crate) fn host(&self) -> &Host {
         &self.inner.host
+    }
+
+    /// What tells this machine from others that share the database.
+    pub(crate) fn machine(&self) -> &str {
+        &self.inner.machine
     }
 
     pub(crate) fn data_dir(&self) -> &Path {

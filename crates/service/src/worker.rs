@@ -8,24 +8,28 @@ mod expand;
 mod finish;
 mod job;
 mod lease_keeper;
+mod live_log;
 mod load_site;
 mod measure;
 mod options_files;
 mod run_task;
+mod spool;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use podium_domain::status::RunStatus;
-use podium_store::{Lease, RunEnd};
+use podium_store::{Claim, Lease, RunEnd};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::events::stored;
 use crate::service::Service;
 use crate::views::RunEvent;
+pub(crate) use lease_keeper::OUTAGE_LIMIT;
 use lease_keeper::{LeaseKeeper, StopCause, StopSignal};
 use run_task::RunTask;
+pub(crate) use spool::spool_folder;
 
 /// What a worker needs beside the service.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct WorkerOptions {
     pub lease_ttl: Duration,
     /// The only run that it takes, for a worker that is started for one.
     pub only: Option<Uuid>,
+    /// See [`Claim::after_restart`].
+    pub after_restart: Duration,
 }
 
 impl WorkerOptions {
@@ -48,6 +54,7 @@ impl WorkerOptions {
             agent: agent.into(),
             lease_ttl: Duration::from_secs(15),
             only: None,
+            after_restart: Duration::from_secs(10),
         }
     }
 }
@@ -111,13 +118,15 @@ impl Worker {
     /// The database failed; what was measured is stored, and the run is resumed later.
     pub async fn step(&self, shutdown: &CancellationToken) -> Result<bool, podium_store::Error> {
         let ttl = self.options.lease_ttl;
-        let claimed = self
-            .service
-            .store()
-            .claim_run(&self.options.name, ttl, self.options.only, |run| {
-                vec![stored(&RunEvent::Run { status: run.status, failure: None })]
-            })
-            .await?;
+        let claim = Claim {
+            worker: &self.options.name,
+            machine: self.service.machine(),
+            ttl,
+            only: self.options.only,
+            after_restart: self.options.after_restart,
+        };
+        let begun = |run: &podium_store::Run| vec![stored(&RunEvent::Run { status: run.status, failure: None })];
+        let claimed = self.service.store().claim_run(&claim, begun).await?;
         let Some(claimed) = claimed else { return Ok(false) };
         let (run_id, lease) = (claimed.run.id, claimed.lease);
         tracing::info!(%run_id, epoch = lease.epoch, resumed = claimed.resumed, "working on a run");
@@ -133,25 +142,43 @@ impl Worker {
                 self.fail_run(&lease, reason).await?;
                 return Ok(true);
             }
-            Err(Halt::Stop(_)) => return Ok(true),
-            Err(Halt::Store(error)) => return Err(error),
+            Err(halt) => {
+                self.halted(&lease, halt).await?;
+                return Ok(true);
+            }
         };
-        let outcome = match task.carry_out().await {
+        let mut outcome = match task.carry_out().await {
             Ok(()) => task.complete().await,
             Err(Halt::Stop(StopCause::Cancelled)) => task.cancel().await,
             other => other,
         };
+        if let Err(Halt::Store(error)) = outcome {
+            outcome = if error.is_unavailable() { Err(Halt::Store(error)) } else { task.fail(no_store(error)).await };
+        }
         task.host().close().await;
         match outcome {
             Ok(()) => tracing::info!(%run_id, "the run has ended"),
-            Err(Halt::Stop(StopCause::Shutdown)) => {
-                tracing::info!(%run_id, "the run is given back");
-                self.service.store().release_lease(&lease).await?;
-            }
-            Err(Halt::Stop(cause)) => tracing::warn!(%run_id, ?cause, "the run is no longer this worker's"),
-            Err(Halt::Store(error)) => return Err(error),
+            Err(halt) => self.halted(&lease, halt).await?,
         }
         Ok(true)
+    }
+
+    /// Lets go of a run that is not carried on. One that the database takes nothing of, now or later, has failed: trying
+    /// it again for ever would tell nobody.
+    async fn halted(&self, lease: &Lease, halt: Halt) -> Result<(), podium_store::Error> {
+        let run_id = lease.run_id;
+        match halt {
+            Halt::Stop(StopCause::Shutdown) => {
+                tracing::info!(%run_id, "the run is given back");
+                self.service.store().release_lease(lease).await
+            }
+            Halt::Stop(cause) => {
+                tracing::warn!(%run_id, ?cause, "the run is no longer this worker's");
+                Ok(())
+            }
+            Halt::Store(error) if error.is_unavailable() => Err(error),
+            Halt::Store(error) => self.fail_run(lease, no_store(error)).await,
+        }
     }
 
     async fn fail_run(&self, lease: &Lease, reason: String) -> Result<(), podium_store::Error> {
@@ -164,4 +191,14 @@ impl Worker {
     fn data_dir(&self) -> &Path {
         self.service.data_dir()
     }
+}
+
+/// Why a run fails whose data the database refuses; the log has the details.
+fn no_store(error: podium_store::Error) -> String {
+    let reference = Uuid::new_v4();
+    tracing::error!(%reference, error = format!("{:#}", anyhow::Error::from(error)), "a run's data is refused");
+    format!(
+        "the database refused what belongs to the run: its worker's log has the details under reference {reference}. What \
+         was measured before is kept; start the plan again once that is mended"
+    )
 }

@@ -18,7 +18,7 @@ pub enum Error {
     /// Another worker has claimed the run since; whoever gets this stops working on it and writes nothing more.
     #[error("the lease on the run was lost to another worker")]
     LeaseLost,
-    /// The database cannot be reached at the moment; trying again may help.
+    /// The database cannot be reached or has no room at the moment; trying again may help.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
     /// The database's URL is of no use: it cannot be read, or the server turns Podium away.
@@ -69,11 +69,12 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Error::Unavailable(error)
             }
-            // Class 08 is a broken connection; 57P01 to 57P03 are shutdown, crash and "starting up".
+            // Class 08 is a broken connection; 57P01 to 57P03 are shutdown, crash and "starting up"; class 53 is a
+            // server without connections, memory or disk space, which somebody gives back.
             sqlx::Error::Database(database)
-                if database
-                    .code()
-                    .is_some_and(|code| code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03")) =>
+                if database.code().is_some_and(|code| {
+                    code.starts_with("08") || code.starts_with("53") || matches!(&*code, "57P01" | "57P02" | "57P03")
+                }) =>
             {
                 Error::Unavailable(error)
             }
@@ -83,6 +84,11 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// Whether the same call may succeed later without anybody changing it.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Error::Unavailable(_))
+    }
+
     /// For `ok_or_else` on optional rows.
     pub(crate) fn not_found(what: &'static str) -> impl FnOnce() -> Self {
         move || Error::NotFound { what }

@@ -1,5 +1,7 @@
 //! Launches: one engine process each.
 
+use std::time::Duration;
+
 use podium_domain::status::LaunchState;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -228,9 +230,33 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(Error::NotFound { what: "launch" });
         }
+        if update.log_artifact_id.is_some() {
+            // The log is stored whole: what was shown while the engine ran has served.
+            sqlx::query!("delete from live_log where launch_id = $1", id).execute(&mut *tx).await?;
+        }
         append(&mut tx, lease.run_id, events).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Those of these launches that a worker may still look after: they have not ended, their run goes on, and its lease
+    /// ran out at most `since` ago. What is known of none of the others is in no answer.
+    pub async fn launches_in_use(&self, ids: &[Uuid], since: Duration) -> Result<Vec<Uuid>> {
+        Ok(sqlx::query_scalar!(
+            "select launch.id from launch join candidate on candidate.id = launch.candidate_id
+                 join run on run.id = candidate.run_id
+             where launch.id = any($1) and launch.ended_at is null and run.finished_at is null
+               and run.lease_until > now() - make_interval(secs => $2)",
+            ids,
+            since.as_secs_f64()
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Those of these launches that this database knows.
+    pub async fn known_launches(&self, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+        Ok(sqlx::query_scalar!("select id from launch where id = any($1)", ids).fetch_all(&self.pool).await?)
     }
 
     /// One launch.

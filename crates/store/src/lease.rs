@@ -20,6 +20,22 @@ pub struct Lease {
     pub epoch: i64,
 }
 
+/// Who asks for a run, and which.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The worker's name.
+    pub worker: &'a str,
+    /// The machine that it works on: hosts of other machines are out of its reach.
+    pub machine: &'a str,
+    /// How long the run is its own without a sign of life.
+    pub ttl: Duration,
+    /// The only run that it takes, for a worker that is started for one.
+    pub only: Option<Uuid>,
+    /// After a start of the database, leases that ran out meanwhile, or do so within this time, are left to their
+    /// workers for twice as long: nobody could renew one while the database was away.
+    pub after_restart: Duration,
+}
+
 /// The key of the database's advisory lock under which runs are claimed.
 const CLAIM_LOCK: i64 = 0x706f_6469_756d;
 
@@ -36,16 +52,13 @@ pub struct ClaimedRun {
 
 impl Store {
     /// Claims the oldest run that waits or whose worker's lease ran out; `None` when there is none. A host carries one
-    /// run at a time, since two would disturb each other's measurements: runs on a host with a leased run are left. With
-    /// `only`, no other run is claimed.
+    /// run at a time, since two would disturb each other's measurements: runs on a host with a leased run are left.
     ///
     /// A queued run becomes running; one that was to be cancelled stays so, for the new worker to clean up. `events` makes
     /// the events of the claim from the run in its new state. Two callers never get the same run.
     pub async fn claim_run(
         &self,
-        worker: &str,
-        ttl: Duration,
-        only: Option<Uuid>,
+        claim: &Claim<'_>,
         events: impl FnOnce(&Run) -> Vec<NewEvent>,
     ) -> Result<Option<ClaimedRun>> {
         let mut tx = self.pool.begin().await?;
@@ -57,18 +70,25 @@ impl Store {
                  status = case status when 'queued' then 'running' else status end,
                  started_at = coalesce(started_at, now())
              where id = (
-                 select id from run
-                 where deleted_at is null and ($3::uuid is null or id = $3)
-                   and (status = 'queued' or (status in ('running', 'cancelling') and lease_until < now()))
+                 select run.id from run join host on host.id = run.host_id
+                 where run.deleted_at is null and ($3::uuid is null or run.id = $3)
+                   and (host.machine is null or host.machine = $4)
+                   and (run.status = 'queued'
+                        or (run.status in ('running', 'cancelling') and run.lease_until < now()
+                            and (run.lease_until = '-infinity'
+                                 or run.lease_until >= pg_postmaster_start_time() + make_interval(secs => $5)
+                                 or now() >= pg_postmaster_start_time() + make_interval(secs => 2 * $5))))
                    and not exists (
                        select from run busy
                        where busy.host_id = run.host_id and busy.id <> run.id
                          and busy.status in ('running', 'cancelling') and busy.lease_until >= now())
-                 order by created_at, id limit 1 for update skip locked)
+                 order by run.created_at, run.id limit 1 for update of run skip locked)
              returning id, lease_epoch",
-            worker,
-            ttl.as_secs_f64(),
-            only
+            claim.worker,
+            claim.ttl.as_secs_f64(),
+            claim.only,
+            claim.machine,
+            claim.after_restart.as_secs_f64()
         )
         .fetch_optional(&mut *tx)
         .await?;

@@ -1,5 +1,7 @@
 //! Measurements, from planned to done.
 
+use std::time::Duration;
+
 use podium_domain::load::{LoadMode, LoadPoint};
 use podium_domain::measure::{SeriesPoint, Summary};
 use podium_domain::stats::Distribution;
@@ -85,6 +87,9 @@ pub struct FinishedMeasurement {
     pub sla_passed: Option<bool>,
     /// Its requests.
     pub samples: Option<Samples>,
+    /// How long after its start it ended; `None` where it ends as it is stored. Not a time of day: the clocks of worker
+    /// and database may differ, and one that is stored late keeps its end.
+    pub took: Option<Duration>,
 }
 
 /// All requests of one measurement, compressed.
@@ -232,7 +237,8 @@ impl Store {
         let p50 = |distribution: &Option<Distribution>| distribution.as_ref().map(|values| values.p50);
         let mut tx = self.fenced(lease).await?;
         let done = sqlx::query!(
-            "update measurement set status = 'done', ended_at = now(), failure_reason = null,
+            "update measurement set status = 'done', failure_reason = null,
+                 ended_at = coalesce(started_at + make_interval(secs => $16), now()),
                  request_throughput = $3, output_token_throughput = $4, total_token_throughput = $5,
                  p50_ttft_ms = $6, p50_user_ttft_ms = $7, p50_tpot_ms = $8, p50_e2e_ms = $9, success_rate = $10,
                  sla_passed = $11, validity = $12, summary = $13, series = $14, telemetry = $15
@@ -252,7 +258,8 @@ impl Store {
             summary.validity.word(),
             encode("measurement.summary", summary)?,
             encode("measurement.series", &finished.series)?,
-            finished.telemetry
+            finished.telemetry,
+            finished.took.map(|took| took.as_secs_f64())
         )
         .execute(&mut *tx)
         .await?;

@@ -1,5 +1,7 @@
 //! Runs: made by people, carried out by workers.
 
+use std::time::Duration;
+
 use podium_domain::framework::Framework;
 use podium_domain::status::RunStatus;
 use serde_json::Value;
@@ -192,6 +194,20 @@ pub(crate) async fn load(tx: &mut PgConnection, id: Uuid) -> Result<Run> {
 }
 
 impl Store {
+    /// Whether a worker may still work on a run of this host: one that has not ended, and whose lease ran out at most
+    /// `since` ago.
+    pub async fn host_is_in_use(&self, host_id: Uuid, since: Duration) -> Result<bool> {
+        let runs = sqlx::query_scalar!(
+            r#"select count(*) as "runs!" from run
+               where host_id = $1 and finished_at is null and lease_until > now() - make_interval(secs => $2)"#,
+            host_id,
+            since.as_secs_f64()
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(runs > 0)
+    }
+
     /// Queues a run with its first events; its id.
     pub async fn create_run(&self, new: &NewRun, events: &[NewEvent]) -> Result<Uuid> {
         let id = crate::new_id();
@@ -285,8 +301,41 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(Error::Conflict { constraint: "run_is_unfinished".to_owned() });
         }
+        let reason = end.failure.as_deref().unwrap_or("the run ended before it was its turn");
+        close_rest(&mut tx, lease.run_id, reason).await?;
         append(&mut tx, lease.run_id, events).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Nothing of a run that has ended waits or goes on: what does is given up for the run's reason.
+async fn close_rest(tx: &mut PgConnection, run_id: Uuid, reason: &str) -> Result<()> {
+    sqlx::query!(
+        "update measurement set status = 'skipped', failure_reason = $2, ended_at = now()
+         where status in ('pending', 'measuring')
+           and candidate_id in (select candidate.id from candidate where candidate.run_id = $1)",
+        run_id,
+        reason
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update launch set state = 'failed', ended_at = now(),
+             failure = coalesce(failure, jsonb_build_object('class', 'abandoned', 'reason', $2::text))
+         where ended_at is null and candidate_id in (select candidate.id from candidate where candidate.run_id = $1)",
+        run_id,
+        reason
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update candidate set status = 'skipped', failure_reason = $2
+         where run_id = $1 and status in ('pending', 'running')",
+        run_id,
+        reason
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod candidates;
+mod clean;
 mod compare;
 mod dataset;
 mod host;
@@ -45,6 +46,7 @@ enum Command {
     Run(run::RunArgs),
     Validate(validate::ValidateArgs),
     Candidates(candidates::CandidatesArgs),
+    Clean(clean::CleanArgs),
     Compare(compare::CompareArgs),
     Dataset(dataset::DatasetArgs),
     Host(host::HostArgs),
@@ -74,6 +76,7 @@ impl Cli {
             Command::Run(args) => run::run(args).await,
             Command::Validate(args) => validate::run(&args),
             Command::Candidates(args) => candidates::run(&args),
+            Command::Clean(args) => clean::run(args).await,
             Command::Compare(args) => compare::run(&args),
             Command::Dataset(args) => dataset::run(&args),
             Command::Host(args) => host::run(args).await,
@@ -107,7 +110,7 @@ impl DataArgs {
     async fn open(&self) -> anyhow::Result<Opened> {
         let data_dir = data_dir(self.data_dir.clone())?;
         let database = Database::open(self.database_url.as_deref(), &data_dir).await?;
-        let service = Service::new(database.store().clone(), Host::local(&data_dir)?, data_dir);
+        let service = Service::new(database.store().clone(), Host::local(&data_dir)?, data_dir)?;
         Ok(Opened { database, service })
     }
 }

@@ -9,6 +9,7 @@ use podium_launcher::{CommandError, Host, PipedProcess};
 use podium_loadgen::{AgentMessage, Counters, LoadJob, LoadReport};
 use podium_workload::DatasetSpec;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, Lines};
+use uuid::Uuid;
 
 /// The load process could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +48,15 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Starts `program` on the host with `job`.
-    pub(super) async fn start(host: &Host, program: &Path, mut job: LoadJob) -> Result<Self, AgentError> {
+    /// Starts `program` on the host with `job`, against the engine of a launch.
+    pub(super) async fn start(
+        host: &Host,
+        program: &Path,
+        launch_id: Uuid,
+        mut job: LoadJob,
+    ) -> Result<Self, AgentError> {
         let far = match host.load_is_remote() {
-            true => Some(FarFiles::send(host, &mut job).await?),
+            true => Some(FarFiles::send(host, launch_id, &mut job).await?),
             false => None,
         };
         let mut process = host.start_load(program).await.map_err(AgentError::Start)?;
@@ -114,8 +120,8 @@ struct FarFiles {
 
 impl FarFiles {
     /// Puts what the job reads and writes on the host, and changes its paths accordingly.
-    async fn send(host: &Host, job: &mut LoadJob) -> Result<Self, AgentError> {
-        let folder = PathBuf::from("loads").join(uuid::Uuid::new_v4().to_string());
+    async fn send(host: &Host, launch_id: Uuid, job: &mut LoadJob) -> Result<Self, AgentError> {
+        let folder = PathBuf::from("loads").join(launch_id.to_string());
         let far = FarFiles { host: host.clone(), folder, samples_here: job.samples_path.take() };
         match far.put_all(job).await {
             Ok(()) => Ok(far),

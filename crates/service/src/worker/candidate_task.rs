@@ -129,6 +129,7 @@ impl RunTask<'_> {
                 return Ok(Err(failure));
             }
         };
+        super::live_log::follow(self.store().clone(), self.lease, launch_id, engine.log().clone());
         let update = LaunchUpdate {
             pid: engine.process().map(|process| process.pid),
             process_started_at: Some(engine.started_at()),

@@ -52,7 +52,13 @@ impl RunTask<'_> {
         self.end(RunStatus::Cancelled, Some(reason.to_owned())).await
     }
 
+    /// Ends a run that cannot go on: what was measured is reported.
+    pub(super) async fn fail(&self, reason: String) -> Result<(), Halt> {
+        self.end(RunStatus::Failed, Some(reason)).await
+    }
+
     async fn end(&self, status: RunStatus, interrupted: Option<String>) -> Result<(), Halt> {
+        let failure = interrupted.clone().filter(|_| status == RunStatus::Failed);
         let Rows { listed, also_measured } = self.rows().await?;
         let (candidates, rows): (Vec<Candidate>, Vec<ResultRow>) = listed.into_iter().unzip();
         let search_curves = self.search_curves().await?;
@@ -76,8 +82,8 @@ impl RunTask<'_> {
         if earlier.is_none() {
             self.store().insert_report(&self.lease, &new, &[stored(&RunEvent::Report { report_id: id })]).await?;
         }
-        let end = RunEnd { status, failure: None, summary: Some(summary) };
-        let event = stored(&RunEvent::Run { status, failure: None });
+        let event = stored(&RunEvent::Run { status, failure: failure.clone() });
+        let end = RunEnd { status, failure, summary: Some(summary) };
         Ok(self.store().finish_run(&self.lease, &end, &[event]).await?)
     }
 

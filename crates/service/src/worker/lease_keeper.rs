@@ -44,7 +44,14 @@ impl StopSignal {
     }
 }
 
+/// How long a run goes on without the database: what is being measured is measured to its end and kept on disk, but an
+/// engine must not hold its GPUs for ever. [`Lease`] fences what is written afterwards.
+pub(crate) const OUTAGE_LIMIT: Duration = Duration::from_secs(600);
+
 /// Renews the lease every third of its length until it is dropped.
+///
+/// A lease that ran out while the database did not answer is renewed as soon as it does: only another worker's claim
+/// ends it.
 pub(super) struct LeaseKeeper {
     task: JoinHandle<()>,
 }
@@ -60,30 +67,27 @@ impl LeaseKeeper {
         let task = tokio::spawn(async move {
             // Checked more often than the lease needs, so that a cancel is seen soon.
             let interval = (ttl / 3).min(Duration::from_secs(1));
-            let mut expires = tokio::time::Instant::now() + ttl;
+            let mut heard = tokio::time::Instant::now();
             loop {
                 tokio::select! {
                     () = shutdown.cancelled(), if signal.cause().is_none() => signal.raise(StopCause::Shutdown),
                     () = tokio::time::sleep(interval) => {}
                 }
-                let asked = tokio::time::Instant::now();
-                let renewed = tokio::time::timeout_at(expires, store.renew_lease(&lease, ttl)).await;
-                // A database that does not answer in time may have given the run to somebody else.
-                let Ok(renewed) = renewed else { return signal.raise(StopCause::LeaseLost) };
-                match renewed {
-                    Ok(RunStatus::Cancelling) => {
-                        expires = asked + ttl;
-                        signal.raise(StopCause::Cancelled);
-                    }
-                    Ok(_) => expires = asked + ttl,
-                    Err(podium_store::Error::LeaseLost) => return signal.raise(StopCause::LeaseLost),
-                    Err(error) => {
-                        tracing::warn!(run_id = %lease.run_id, error = format!("{:#}", anyhow::Error::from(error)),
-                            "the lease could not be renewed");
-                        if tokio::time::Instant::now() >= expires {
-                            return signal.raise(StopCause::LeaseLost);
+                let trouble = match tokio::time::timeout(ttl, store.renew_lease(&lease, ttl)).await {
+                    Ok(Ok(status)) => {
+                        heard = tokio::time::Instant::now();
+                        if status == RunStatus::Cancelling {
+                            signal.raise(StopCause::Cancelled);
                         }
+                        continue;
                     }
+                    Ok(Err(podium_store::Error::LeaseLost)) => return signal.raise(StopCause::LeaseLost),
+                    Ok(Err(error)) => format!("{:#}", anyhow::Error::from(error)),
+                    Err(_) => "the database does not answer".to_owned(),
+                };
+                tracing::warn!(run_id = %lease.run_id, error = trouble, "the lease could not be renewed");
+                if heard.elapsed() >= OUTAGE_LIMIT {
+                    return signal.raise(StopCause::LeaseLost);
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! One measurement: a load process of its own drives the engine while its ticks are stored and shown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use podium_domain::load::LoadMode;
 use podium_domain::status::{LaunchState, MeasurementStatus};
@@ -79,12 +79,13 @@ impl RunTask<'_> {
             stored(&self.measurement_event(candidate, measurement, MeasurementStatus::Measuring)),
         ];
         self.store().start_measurement(&self.lease, measurement.id, server.launch_id, &events).await?;
+        let began = Instant::now();
         // Refused only where the engine has failed, which the load will find out.
         let _ = engine.enter(LaunchState::Measuring);
         let end = self.load(candidate, engine, server, measurement).await?;
         let _ = engine.enter(LaunchState::Warm);
         match end {
-            LoadEnd::Report(report) => self.keep(candidate, server, measurement, *report).await,
+            LoadEnd::Report(report) => self.keep(candidate, server, measurement, *report, began).await,
             LoadEnd::EngineFailed(failure) => {
                 let reason = format!("the engine failed: {failure}");
                 self.give_up(candidate, measurement, MeasurementStatus::Failed, &reason).await?;
@@ -115,7 +116,7 @@ impl RunTask<'_> {
             },
             Err(reason) => return Ok(LoadEnd::Trouble(AgentError::Refused(reason))),
         };
-        let mut agent = match Agent::start(self.host(), &self.worker.options.agent, job).await {
+        let mut agent = match Agent::start(self.host(), &self.worker.options.agent, server.launch_id, job).await {
             Ok(agent) => agent,
             Err(error) => return Ok(or_engine_end(self.host(), engine, LoadEnd::Trouble(error)).await),
         };
@@ -143,8 +144,8 @@ impl RunTask<'_> {
         let end = match end {
             LoadEnd::Report(mut report) => {
                 if let Err(error) = agent.bring_samples(&mut report).await {
-                    self.note(format!("the requests of a measurement could not be copied from the host: {error}"))
-                        .await?;
+                    self.remark(format!("the requests of a measurement could not be copied from the host: {error}"))
+                        .await;
                 }
                 LoadEnd::Report(report)
             }
@@ -161,12 +162,14 @@ impl RunTask<'_> {
         server: &Server,
         measurement: &Measurement,
         report: LoadReport,
+        began: Instant,
     ) -> Result<Measured, Halt> {
+        let took = Some(began.elapsed());
         let samples = match &report.samples_path {
             Some(path) => match tokio::fs::read(path).await {
                 Ok(bytes) => Some(Samples { codec: SAMPLES_CODEC.to_owned(), bytes }),
                 Err(error) => {
-                    self.note(format!("the requests of a measurement could not be kept: {error}")).await?;
+                    self.remark(format!("the requests of a measurement could not be kept: {error}")).await;
                     None
                 }
             },
@@ -187,32 +190,29 @@ impl RunTask<'_> {
         };
         let warm = self.launch_event(candidate, server.launch_id, LaunchState::Warm, None);
         let telemetry = report.telemetry.map(|telemetry| json!(telemetry));
-        let finished = FinishedMeasurement { summary, series: report.series, telemetry, sla_passed, samples };
-        let events = [stored(&event), stored(&warm)];
-        // A result is worth waiting for: the database may be restarting. The wait ends with the lease.
-        loop {
-            match self.store().finish_measurement(&self.lease, measurement.id, &finished, &events).await {
-                Err(podium_store::Error::Unavailable(error)) => {
-                    tracing::warn!(%error, "a result waits for the database");
-                    self.check_signal()?;
-                    tokio::time::sleep(STORE_RETRY).await;
-                }
-                stored => {
-                    stored?;
-                    return Ok(Measured::Taken { holds });
-                }
-            }
-        }
+        let finished = FinishedMeasurement { summary, series: report.series, telemetry, sla_passed, samples, took };
+        self.store_result(measurement.id, finished, vec![event, warm]).await?;
+        Ok(Measured::Taken { holds })
     }
 
-    /// Stores one second for those who watch. One that is lost while the database is away is in the series at the end.
+    /// Stores one second for those who watch. One that is lost while the database is away is in the series at the end:
+    /// the end of the load must not wait behind it.
     async fn append_tick(&self, tick: &RunEvent) -> Result<(), Halt> {
-        match self.append(&[stored(tick)]).await {
-            Err(Halt::Store(podium_store::Error::Unavailable(error))) => {
+        let events = [stored(tick)];
+        match tokio::time::timeout(TICK_PATIENCE, self.append(&events)).await {
+            Ok(Err(Halt::Store(error))) if error.is_unavailable() => {
                 tracing::warn!(%error, "a second of a measurement was not shown");
                 Ok(())
             }
-            other => other,
+            Ok(other) => other,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Tells watchers something that a finished measurement must not be lost for.
+    async fn remark(&self, text: String) {
+        if let Err(halt) = self.note(text).await {
+            tracing::warn!(?halt, "a remark was not stored");
         }
     }
 
@@ -251,8 +251,8 @@ fn telemetry(candidate: &Candidate) -> TelemetrySpec {
     TelemetrySpec { nvidia_smi, ..TelemetrySpec::new(candidate.framework) }
 }
 
-/// Between two attempts to store a result while the database is away.
-const STORE_RETRY: Duration = Duration::from_millis(500);
+/// How long a second of a measurement may take to be shown: the next one comes a second later.
+const TICK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How soon after a load with failed requests an engine's end is seen.
 const ENGINE_END: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use podium_domain::plan::Plan;
 use podium_domain::status::{CandidateStatus, LaunchState};
-use podium_launcher::{Host, HostFacts, LOG_FILE};
+use podium_launcher::{Host, HostFacts, left_log, left_out};
 use podium_store::{Candidate, CandidateOutcome, ClaimedRun, LaunchUpdate, Lease, NewEvent, Run, Store};
 use serde_json::json;
 use uuid::Uuid;
@@ -54,6 +54,7 @@ impl<'w> RunTask<'w> {
             task.note(text).await?;
         }
         task.clear_leftovers().await?;
+        task.replay_spool().await?;
         if let Err(reason) = task.expand().await? {
             return Ok(Err(reason));
         }
@@ -73,7 +74,7 @@ impl<'w> RunTask<'w> {
         self.signal.cause().map_or(Ok(()), |cause| Err(Halt::Stop(cause)))
     }
 
-    /// Tries every candidate that was not tried to its end yet.
+    /// Tries every candidate that was not tried to its end yet, and measures the best ones again.
     pub(super) async fn carry_out(&mut self) -> Result<(), Halt> {
         for candidate in self.store().candidates(self.run.id).await? {
             self.check_signal()?;
@@ -81,6 +82,7 @@ impl<'w> RunTask<'w> {
                 self.try_candidate(&candidate).await?;
             }
         }
+        self.second_pass().await?;
         self.check_signal()
     }
 
@@ -116,13 +118,33 @@ impl<'w> RunTask<'w> {
         Ok(())
     }
 
-    /// Stores what an abandoned engine's log holds, where this machine has it.
+    /// Stores what an abandoned engine's log holds: all of it where this machine has it, else what its worker had told.
     async fn rescue_log(&self, candidate_id: &str, launch_id: Uuid) -> Result<Option<Uuid>, Halt> {
-        let path = launch_folder(self.worker.data_dir(), launch_id).join(LOG_FILE);
-        let Ok(log) = tokio::fs::read(&path).await else { return Ok(None) };
+        let folder = launch_folder(self.worker.data_dir(), launch_id);
+        let read = tokio::task::spawn_blocking(move || left_log(&folder)).await;
+        let log = match read.map_err(std::io::Error::from).flatten() {
+            Ok(log) => log,
+            Err(_) => self.told_log(launch_id).await?,
+        };
+        if log.is_empty() {
+            return Ok(None);
+        }
         let artifact = self.keep_log(candidate_id, launch_id, &log).await?;
         self.remove_folder(launch_id).await;
         Ok(Some(artifact))
+    }
+
+    async fn told_log(&self, launch_id: Uuid) -> Result<Vec<u8>, Halt> {
+        let mut log = Vec::new();
+        let mut offset = 0;
+        while let Some(part) = self.store().live_log(launch_id, offset).await? {
+            if part.start_offset > offset {
+                log.extend_from_slice(left_out(part.start_offset.abs_diff(offset)).as_bytes());
+            }
+            offset = part.next_offset();
+            log.extend_from_slice(part.text.as_bytes());
+        }
+        Ok(log)
     }
 
     pub(super) async fn set_candidate(&self, candidate: &Candidate, outcome: CandidateOutcome) -> Result<(), Halt> {

@@ -6,7 +6,9 @@ use podium_domain::framework::Framework;
 use podium_domain::load::{LoadMode, LoadPoint};
 use podium_domain::status::CandidateStatus;
 use podium_store::testing::TestDatabase;
-use podium_store::{ClaimedRun, Lease, NewCandidate, NewEvent, NewHost, NewMeasurement, NewRun, Store};
+use podium_store::{
+    Claim, ClaimedRun, Lease, NewCandidate, NewEvent, NewHost, NewLaunch, NewMeasurement, NewRun, Store, new_id,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -31,10 +33,21 @@ pub async fn queue_run(store: &Store) -> Uuid {
     queue_run_on(store, "here").await
 }
 
-/// Queues a run on the host of this name.
+/// Queues a run on the host of this name, which every worker reaches.
 pub async fn queue_run_on(store: &Store, host: &str) -> Uuid {
-    let host = NewHost { name: host.to_owned(), kind: "local".to_owned(), config: json!({}), created_by: OWNER };
+    let host = NewHost {
+        name: host.to_owned(),
+        kind: "local".to_owned(),
+        config: json!({}),
+        machine: None,
+        created_by: OWNER,
+    };
     let host = store.ensure_host(&host).await.unwrap();
+    queue_run_at(store, host.id).await
+}
+
+/// Queues a run on this host.
+pub async fn queue_run_at(store: &Store, host_id: Uuid) -> Uuid {
     let new = NewRun {
         plan: None,
         plan_yaml: "model: {}\n".to_owned(),
@@ -45,7 +58,7 @@ pub async fn queue_run_on(store: &Store, host: &str) -> Uuid {
         frameworks: vec![Framework::Vllm, Framework::Sglang],
         flow_check: false,
         simulated: true,
-        host_id: host.id,
+        host_id,
         created_by: OWNER,
     };
     store.create_run(&new, &[event("queued")]).await.unwrap()
@@ -53,7 +66,12 @@ pub async fn queue_run_on(store: &Store, host: &str) -> Uuid {
 
 /// Claims the oldest run, which the test knows to be there.
 pub async fn claim(store: &Store, worker: &str) -> ClaimedRun {
-    store.claim_run(worker, TTL, None, |_| vec![event("claimed")]).await.unwrap().expect("a run waits")
+    store.claim_run(&ask(worker), |_| vec![event("claimed")]).await.unwrap().expect("a run waits")
+}
+
+/// A worker on the machine `box`, which asks for any run. The database is as good as never restarted.
+pub fn ask(worker: &str) -> Claim<'_> {
+    Claim { worker, machine: "box", ttl: TTL, only: None, after_restart: Duration::ZERO }
 }
 
 /// A candidate of that id.
@@ -90,4 +108,21 @@ pub fn measurement(candidate_id: Uuid, repeat: i32) -> NewMeasurement {
         attempt: 1,
         simulated: true,
     }
+}
+
+/// A launch that is about to be made.
+pub async fn launch(store: &Store, lease: &Lease, candidate_id: Uuid) -> Uuid {
+    let id = new_id();
+    let new = NewLaunch {
+        id,
+        candidate_id,
+        host_id: store.run(lease.run_id).await.unwrap().host_id.unwrap(),
+        argv: vec!["vllm".to_owned(), "serve".to_owned(), "--port".to_owned(), "1".to_owned()],
+        command: "vllm serve --port 1".to_owned(),
+        deploy_command: "vllm serve".to_owned(),
+        port: Some(8000),
+        facts: None,
+    };
+    store.insert_launch(lease, &new, &[]).await.unwrap();
+    id
 }

@@ -4,6 +4,7 @@ mod artifacts;
 mod events;
 mod fixture;
 mod lease;
+mod live_log;
 mod measurements;
 mod migrate;
 mod reports;

@@ -3,12 +3,9 @@ use podium_domain::measure::{ClientHealth, SeriesPoint, Summary};
 use podium_domain::stats::Distribution;
 use podium_domain::status::{LaunchState, MeasurementStatus};
 use podium_domain::validity::Validity;
-use podium_store::{
-    Error, FinishedMeasurement, LaunchUpdate, Lease, NewLaunch, NewMeasurement, Samples, Store, new_id,
-};
-use uuid::Uuid;
+use podium_store::{Error, FinishedMeasurement, LaunchUpdate, NewMeasurement, Samples, new_id};
 
-use crate::fixture::{claim, event, measurement, queue_run_on, run_with_candidate, store};
+use crate::fixture::{claim, event, launch, measurement, queue_run_on, run_with_candidate, store};
 
 fn summary() -> Summary {
     let value = serde_json::json!({
@@ -37,23 +34,8 @@ fn finished() -> FinishedMeasurement {
         telemetry: None,
         sla_passed: Some(true),
         samples: Some(Samples { codec: "columns-v1".to_owned(), bytes: vec![1, 2, 255] }),
+        took: None,
     }
-}
-
-async fn launch(store: &Store, lease: &Lease, candidate_id: Uuid) -> Uuid {
-    let id = new_id();
-    let new = NewLaunch {
-        id,
-        candidate_id,
-        host_id: store.run(lease.run_id).await.unwrap().host_id.unwrap(),
-        argv: vec!["vllm".to_owned(), "serve".to_owned(), "--port".to_owned(), "1".to_owned()],
-        command: "vllm serve --port 1".to_owned(),
-        deploy_command: "vllm serve".to_owned(),
-        port: Some(8000),
-        facts: None,
-    };
-    store.insert_launch(lease, &new, &[]).await.unwrap();
-    id
 }
 
 #[tokio::test]
@@ -78,6 +60,20 @@ async fn a_measurement_is_stored_whole_and_once() {
     assert_eq!(stored.series, Some(finished().series));
     assert_eq!(stored.sla_passed, Some(true));
     assert_eq!(store.samples(ids[0]).await.unwrap(), finished().samples);
+}
+
+#[tokio::test]
+async fn one_that_is_stored_late_keeps_the_time_at_which_it_ended() {
+    let store = store().await;
+    let (lease, candidate_id) = run_with_candidate(&store).await;
+    let launch_id = launch(&store, &lease, candidate_id).await;
+    let id = store.insert_measurements(&lease, &[measurement(candidate_id, 0)], &[]).await.unwrap()[0];
+    store.start_measurement(&lease, id, launch_id, &[]).await.unwrap();
+    let took = std::time::Duration::from_millis(2_500);
+    let late = FinishedMeasurement { took: Some(took), ..finished() };
+    store.finish_measurement(&lease, id, &late, &[]).await.unwrap();
+    let stored = store.measurement(id).await.unwrap();
+    assert_eq!(stored.ended_at.unwrap() - stored.started_at.unwrap(), took);
 }
 
 #[tokio::test]

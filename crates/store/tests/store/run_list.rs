@@ -71,7 +71,7 @@ async fn an_imported_run_is_whole_at_once() {
     let files = store.run_artifacts(id).await.unwrap();
     assert_eq!(files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["a.json", "b.json"]);
     // No worker ever takes it up.
-    let claimed = store.claim_run("w", std::time::Duration::from_secs(60), None, |_| Vec::new()).await.unwrap();
+    let claimed = store.claim_run(&crate::fixture::ask("w"), |_| Vec::new()).await.unwrap();
     assert!(claimed.is_none());
 }
 

@@ -1,6 +1,6 @@
 //! Hosts, plans, lists and the audit log.
 
-use podium_store::{Error, NewAuditEntry, NewHost, NewPlan, OnConstraint, RunQuery, new_id};
+use podium_store::{Error, NewAuditEntry, NewHost, NewMachine, NewPlan, OnConstraint, RunQuery, new_id};
 use serde_json::json;
 
 use crate::fixture::{OWNER, queue_run, store};
@@ -8,7 +8,13 @@ use crate::fixture::{OWNER, queue_run, store};
 #[tokio::test]
 async fn a_host_is_made_once_and_its_name_is_free_after_its_deletion() {
     let store = store().await;
-    let new = NewHost { name: "here".to_owned(), kind: "local".to_owned(), config: json!({}), created_by: OWNER };
+    let new = NewHost {
+        name: "here".to_owned(),
+        kind: "local".to_owned(),
+        config: json!({}),
+        machine: None,
+        created_by: OWNER,
+    };
     let (first, second) = tokio::join!(store.ensure_host(&new), store.ensure_host(&new));
     let first = first.unwrap();
     assert_eq!(first.id, second.unwrap().id);
@@ -25,6 +31,38 @@ async fn a_host_is_made_once_and_its_name_is_free_after_its_deletion() {
     let unknown = NewHost { kind: "cloud".to_owned(), name: "there".to_owned(), ..new };
     let error = store.ensure_host(&unknown).await.on_constraint("host_kind_check", || Error::NotFound { what: "kind" });
     assert!(matches!(error, Err(Error::NotFound { what: "kind" })), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_first_machine_has_no_name_of_its_own_until_there_is_a_second() {
+    let store = store().await;
+    let new = |machine: &str, host_name: &str| NewMachine {
+        machine: machine.to_owned(),
+        only_name: "this machine".to_owned(),
+        host_name: host_name.to_owned(),
+        created_by: OWNER,
+    };
+    // One of an older Podium, which knew no machines, is the first one's to ask.
+    let old = NewHost {
+        name: "this machine".to_owned(),
+        kind: "local".to_owned(),
+        config: json!({}),
+        machine: None,
+        created_by: OWNER,
+    };
+    let old = store.ensure_host(&old).await.unwrap();
+    let (a, b) = (new("aaaa", "boxa"), new("bbbb", "boxb"));
+    let (first, again) = tokio::join!(store.ensure_machine(&a), store.ensure_machine(&a));
+    let first = first.unwrap();
+    assert_eq!((first.id, first.machine.as_deref(), first.name.as_str()), (old.id, Some("aaaa"), "this machine"));
+    assert_eq!(again.unwrap().id, first.id);
+
+    let second = store.ensure_machine(&b).await.unwrap();
+    assert_eq!(second.name, "boxb");
+    assert_eq!(store.host(first.id).await.unwrap().name, "boxa", "`this machine` would be either");
+    let twin = store.ensure_machine(&new("cccccccccc", "boxb")).await.unwrap();
+    assert_eq!(twin.name, "boxb cccccccc");
+    assert_eq!(store.hosts().await.unwrap().len(), 3);
 }
 
 #[tokio::test]
