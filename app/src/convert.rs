@@ -90,11 +90,12 @@ impl From<RunEventView> for LiveEvent {
                 candidate_id,
                 scenario,
                 load_point,
+                repeat,
                 status,
                 request_throughput,
                 ..
             } => {
-                let load = format!("{scenario} at {load_point}");
+                let load = repeat.appended_to(&format!("{scenario} at {load_point}"));
                 let headline = request_throughput.map(|rate| format!(", {} req/s", figure(rate))).unwrap_or_default();
                 let text = format!("{candidate_id}: {load} is {status}{headline}");
                 let id = measurement_id.to_string();

@@ -227,7 +227,7 @@ fn measurement_row(measurement: &MeasurementView) -> impl IntoView + use<> {
     });
     view! {
         <tr data-measurement=measurement.id.to_string() data-series=series.join(" ")>
-            <th scope="row">{measurement.load_point.to_string()}</th>
+            <th scope="row">{measurement.repeat.appended_to(&measurement.load_point.to_string())}</th>
             <td>
                 <StatusMark look=look(measurement) />
                 {measurement.failure_reason.clone().map(|reason| view! { <p class="reason">{reason}</p> })}

@@ -63,7 +63,7 @@ fn measured(run: &RunView) -> Option<Measured> {
             let taken = cell.measurements.iter().find(|measurement| words::is_being_taken(measurement.status))?;
             Some(Measured {
                 measurement_id: taken.id.to_string(),
-                load: format!("{scenario} at {}", taken.load_point),
+                load: taken.repeat.appended_to(&format!("{scenario} at {}", taken.load_point)),
                 candidate_id: candidate.candidate_id.clone(),
             })
         })

@@ -248,7 +248,7 @@ mod tests {
                 startup_timeout_s: 60.0,
             },
             sla: Sla::default(),
-            search: Search { tier: 2, max_candidates_per_framework: limit, eager_serving: false },
+            search: Search { tier: 2, max_candidates_per_framework: limit, eager_serving: false, repeats: 1 },
             frameworks: IndexMap::new(),
         }
     }

@@ -40,6 +40,8 @@ pub struct PlanForm {
     pub tier: String,
     /// `search.max_candidates_per_framework`
     pub limit: String,
+    /// `search.repeats`
+    pub repeats: String,
     /// The plan's frameworks in its order, then the ones that it does not have.
     pub frameworks: Vec<FrameworkForm>,
 }

@@ -33,6 +33,7 @@ pub mod status;
 pub mod telemetry;
 
 pub mod bootstrap;
+pub mod confidence;
 pub mod isotonic;
 pub mod qps_search;
 pub mod search_curve;

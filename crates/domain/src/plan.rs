@@ -168,7 +168,7 @@ pub struct QpsRange {
     pub max_rounds: u32,
 }
 
-/// How many candidates are generated.
+/// How many candidates are generated, and how often the best are measured again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
     /// 1 smoke, 2 bounded sweep, 3 exhaustive.
@@ -178,6 +178,23 @@ pub struct Search {
     /// Whether serving without CUDA graphs is what the plan asks about. Elsewhere it only shows that a server starts.
     #[serde(default)]
     pub eager_serving: bool,
+    /// How often the second pass measures the baseline and the best of each framework again; 1 is no second pass. See
+    /// [`Plan::repeats`].
+    #[serde(default = "Search::one")]
+    pub repeats: u32,
+}
+
+impl Search {
+    /// Repeats of a plan that does not say how many.
+    pub const DEFAULT_REPEATS: u32 = 3;
+
+    /// Repeats at most.
+    pub const MAX_REPEATS: u32 = 20;
+
+    /// A plan that was stored before there was a second pass ran without one.
+    fn one() -> u32 {
+        1
+    }
 }
 
 /// One framework's part of a plan.
@@ -199,6 +216,11 @@ impl Plan {
     /// Whether this run shows only that everything works: it then yields no winner.
     pub fn is_flow_check(&self) -> bool {
         self.dataset.num_prompts <= FLOW_CHECK_MAX_PROMPTS
+    }
+
+    /// Repeats of the second pass; 0 where there is none. A flow check has none: nothing is chosen by its figures.
+    pub fn repeats(&self) -> u32 {
+        if self.search.repeats < 2 || self.is_flow_check() { 0 } else { self.search.repeats }
     }
 
     /// The longest prompt plus output over all scenarios, tokens; `None` where no scenario has lengths.

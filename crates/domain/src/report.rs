@@ -6,6 +6,7 @@
 mod answer;
 mod build;
 mod caveat;
+mod confidence;
 mod facts;
 mod redact;
 
@@ -22,6 +23,7 @@ use crate::sla::Sla;
 pub use answer::{Answer, AnswerState, Margin};
 pub use build::ReportInput;
 pub use caveat::{Caveat, Substitution};
+pub use confidence::{Confidence, RepeatedLine, RepeatedRow};
 pub use facts::limit_texts;
 pub use redact::THIS_MACHINE;
 
@@ -67,6 +69,9 @@ pub struct Report {
     pub comparisons: Vec<ScenarioComparison>,
     /// Rows of the other load modes, best first within each.
     pub other_modes: Vec<ModeTable>,
+    /// What the second pass says of the order; `None` where nothing was measured again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
     /// What each candidate gave at each rate, and where the SLA stops holding; empty in reports from before it was kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub search_curves: Vec<SearchCurve>,

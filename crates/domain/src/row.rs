@@ -13,6 +13,7 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::confidence::Repeats;
 use crate::fairness::Conditions;
 use crate::framework::Framework;
 use crate::load::{LoadMode, LoadPoint};
@@ -216,6 +217,12 @@ pub struct RowExtension {
     /// How many measurements of this load stand behind the figures; with one there is no interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measured_times: Option<u32>,
+    /// Which of them the figures belong to: 0 is the first pass, from 1 on the repeats of the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// The measurements of both passes; absent where the candidate was not measured again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// Every limit, with what was measured against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sla_checks: Vec<SlaCheck>,
@@ -249,6 +256,8 @@ loose::read_keeping_unknown! {
         steady_output_token_throughput: loose::Plain<Option<f64>>,
         goodput_rps: loose::Plain<Option<f64>>,
         measured_times: loose::Plain<Option<u32>>,
+        repeat: loose::Plain<Option<u32>>,
+        repeats: loose::Plain<Option<Repeats>>,
         sla_checks: loose::Plain<Vec<SlaCheck>>,
         conditions: loose::Plain<Option<Conditions>>,
         imported: loose::Plain<Option<Imported>>,
@@ -316,6 +325,21 @@ impl ResultRow {
     /// Whether a simulated engine made the figures.
     pub fn is_simulated(&self) -> bool {
         self.podium.as_ref().is_some_and(|podium| podium.simulated)
+    }
+
+    /// Whether the candidate is the base flags alone.
+    pub fn is_baseline(&self) -> bool {
+        self.podium.as_ref().is_some_and(|podium| podium.baseline)
+    }
+
+    /// The measurements of both passes, where the candidate was measured again.
+    pub fn repeats(&self) -> Option<&Repeats> {
+        self.podium.as_ref()?.repeats.as_ref()
+    }
+
+    /// Whether its figures are those of a single measurement, as far as the row says.
+    pub fn is_measured_once(&self) -> bool {
+        self.podium.as_ref().and_then(|podium| podium.measured_times).is_none_or(|times| times <= 1)
     }
 
     /// The verdict on the measurement; `None` where it is unknown (rows of other tools, nothing measured).

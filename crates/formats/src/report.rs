@@ -1,5 +1,6 @@
 //! Writers of reports: Markdown, CSV, JSON and one self-contained HTML file, all from one model.
 
+mod confidence;
 mod csv;
 mod curves;
 mod document;

@@ -1,6 +1,7 @@
 //! Writing plans: checking a text, applying the form's edits, starting points.
 
 use podium_domain::candidate;
+use podium_domain::confidence::FINALISTS;
 use podium_domain::form::PlanEdit;
 use podium_domain::framework::Framework;
 use podium_domain::load::PlannedLoad;
@@ -89,6 +90,7 @@ fn check(yaml: String) -> PlanCheck {
         untried: Vec::new(),
         limit_for_all: None,
         measurements: 0,
+        repeated_measurements: 0,
         title: None,
         flow_check: false,
     };
@@ -102,6 +104,7 @@ fn check(yaml: String) -> PlanCheck {
                 let limits: Option<Vec<u64>> = sets.iter().map(|set| set.limit_for_all).collect();
                 check.limit_for_all = limits.and_then(|limits| limits.into_iter().max());
             }
+            check.repeated_measurements = sets.iter().map(|set| repeats_of(&plan, set.candidates.len())).sum();
             for set in sets {
                 check.untried.extend(set.untried);
                 check.candidates.extend(set.candidates.into_iter().map(|candidate| CandidatePreview {
@@ -131,6 +134,13 @@ fn measurements_per_candidate(plan: &Plan) -> u64 {
     plan.dataset.scenarios.len() as u64 * per_scenario
 }
 
+/// How many measurements the second pass takes at most of a framework with this many candidates: each of its finalists at
+/// one load of each scenario.
+fn repeats_of(plan: &Plan, candidates: usize) -> u64 {
+    let finalists = candidates.min(FINALISTS + 1) as u64;
+    finalists * plan.dataset.scenarios.len() as u64 * u64::from(plan.repeats())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +163,24 @@ mod tests {
         let enough = check(limit(&few.yaml, offered));
         assert_eq!((enough.untried.as_slice(), enough.limit_for_all), (&[][..], None));
         assert!(!check(limit(&few.yaml, offered - 1)).untried.is_empty());
+    }
+
+    #[test]
+    fn the_second_pass_is_counted_by_its_largest_number_of_finalists() {
+        let starter = Starter {
+            model_name: "org/model".to_owned(),
+            frameworks: vec![Framework::Sglang, Framework::Vllm],
+            gpu_model: None,
+            gpu_count: 1,
+        };
+        let set = |text: &str, path: &str, value: &str| {
+            plan::apply(text, &PlanEdit::SetScalar { path: path.to_owned(), value: value.to_owned() }).unwrap()
+        };
+        let text = plan::blank(&starter);
+        let repeated = |text: &str| check(text.to_owned()).repeated_measurements;
+        assert_eq!(repeated(&text), 2 * 3 * 2 * 3, "two frameworks, three finalists, two scenarios, three repeats");
+        assert_eq!(repeated(&set(&text, "search.max_candidates_per_framework", "2")), 2 * 2 * 2 * 3);
+        assert_eq!(repeated(&set(&text, "search.repeats", "1")), 0);
+        assert_eq!(repeated(&set(&text, "dataset.num_prompts", "20")), 0, "a flow check has no second pass");
     }
 }

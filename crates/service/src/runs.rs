@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use podium_domain::confidence::{EndedMeasurement, Repeat, choose};
 use podium_domain::framework::Framework;
 use podium_domain::plan::Plan;
-use podium_domain::row::best_measurement;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
 use podium_formats::plan::Problem;
 use podium_store::{Candidate, Launch, Measurement, NewAuditEntry, NewRun, Run, RunKind};
@@ -36,6 +36,36 @@ pub(crate) struct RunOptions {
 
 /// Bytes of a log that one request gets.
 const LOG_CHUNK_BYTES: usize = 64 << 10;
+
+/// In which pass of its run a measurement belongs, and which repeat it is.
+pub(crate) fn repeat_of(plan: &Plan, measurement: &Measurement) -> Repeat {
+    Repeat { number: u32::try_from(measurement.repeat).unwrap_or(0), of: plan.repeats() }
+}
+
+/// The measurements of one candidate and scenario that compete for the row: those of the plan's primary load mode that
+/// have ended, as [`choose`] takes them.
+pub(crate) fn ended_in_primary_mode<'a>(
+    plan: &Plan,
+    measurements: &[&'a Measurement],
+) -> (Vec<&'a Measurement>, Vec<EndedMeasurement<'a>>) {
+    let primary = plan.benchmark.primary_mode();
+    let has_ended = |m: &&&Measurement| matches!(m.status, MeasurementStatus::Done | MeasurementStatus::Failed);
+    let competing = measurements.iter().filter(|m| m.load_mode == primary).filter(has_ended).copied();
+    competing
+        .map(|m| {
+            let holds = |summary| plan.sla.holds(summary, m.load_point.is_open_loop());
+            let ended = EndedMeasurement {
+                repeat: repeat_of(plan, m).number,
+                load_point: m.load_point,
+                measurement_id: m.id.to_string(),
+                summary: m.summary.as_ref(),
+                holds: m.summary.as_ref().is_some_and(holds),
+                failure_reason: m.failure_reason.as_deref(),
+            };
+            (m, ended)
+        })
+        .unzip()
+}
 
 /// Whether a command starts one of Podium's simulated engines.
 pub(crate) fn is_simulated(argv: &[String]) -> bool {
@@ -96,7 +126,7 @@ impl Service {
         let report_id = store.report_of_run(id).await?.map(|report| report.id);
         let ended = measurements.iter().filter(|m| m.ended_at.is_some()).count() as u64;
         let scenarios: Vec<String> = plan.dataset.scenarios.iter().map(|scenario| scenario.name.clone()).collect();
-        let activity = activity(&run, &candidates, &launches, &measurements);
+        let activity = activity(&run, &plan, &candidates, &launches, &measurements);
         let baselines: HashMap<Framework, Value> =
             candidates.iter().filter(|c| c.baseline).map(|c| (c.framework, c.flags.clone())).collect();
         let candidates = candidates
@@ -237,23 +267,16 @@ fn launch_view(launch: &Launch) -> LaunchView {
 fn cell(plan: &Plan, scenario: &str, candidate: &Candidate, measurements: &[Measurement]) -> CellView {
     let own: Vec<&Measurement> =
         measurements.iter().filter(|m| m.candidate_id == candidate.id && m.scenario == scenario).collect();
-    let primary = plan.benchmark.primary_mode();
-    let competing: Vec<usize> =
-        (0..own.len()).filter(|&i| own[i].load_mode == primary && own[i].summary.is_some()).collect();
-    let figures: Vec<_> = competing
-        .iter()
-        .filter_map(|&i| {
-            let summary = own[i].summary.as_ref()?;
-            Some((summary, plan.sla.holds(summary, own[i].load_point.is_open_loop())))
-        })
-        .collect();
+    let (competing, ended) = ended_in_primary_mode(plan, &own);
+    let best = choose(&ended).index.map(|index| competing[index].id);
     CellView {
-        best: best_measurement(&figures).map(|index| competing[index]),
+        best: own.iter().position(|m| Some(m.id) == best),
         measurements: own
             .into_iter()
             .map(|m| MeasurementView {
                 id: m.id,
                 load_point: m.load_point,
+                repeat: repeat_of(plan, m),
                 status: m.status,
                 failure_reason: m.failure_reason.clone(),
                 sla_passed: m.sla_passed,
@@ -265,7 +288,13 @@ fn cell(plan: &Plan, scenario: &str, candidate: &Candidate, measurements: &[Meas
 }
 
 /// What is going on, in words.
-fn activity(run: &Run, candidates: &[Candidate], launches: &[Launch], measurements: &[Measurement]) -> String {
+fn activity(
+    run: &Run,
+    plan: &Plan,
+    candidates: &[Candidate],
+    launches: &[Launch],
+    measurements: &[Measurement],
+) -> String {
     match run.status {
         RunStatus::Queued => return "waiting for a worker".to_owned(),
         RunStatus::Cancelling => return "stopping what was started".to_owned(),
@@ -276,9 +305,15 @@ fn activity(run: &Run, candidates: &[Candidate], launches: &[Launch], measuremen
     }
     let name = |id: Uuid| candidates.iter().find(|c| c.id == id).map_or("a candidate", |c| c.candidate_id.as_str());
     if let Some(m) = measurements.iter().find(|m| m.status == MeasurementStatus::Measuring) {
-        return format!("measuring {} at {} on {}", m.scenario, m.load_point, name(m.candidate_id));
+        let what = format!("measuring {} at {} on {}", m.scenario, m.load_point, name(m.candidate_id));
+        return repeat_of(plan, m).appended_to(&what);
     }
-    let running = candidates.iter().find(|candidate| candidate.status == CandidateStatus::Running);
+    // A candidate of the second pass has ended its own; what is launched of it tells.
+    let launched = launches.iter().find(|launch| launch.ended_at.is_none()).map(|launch| launch.candidate_id);
+    let running = candidates
+        .iter()
+        .find(|candidate| candidate.status == CandidateStatus::Running)
+        .or_else(|| candidates.iter().find(|candidate| Some(candidate.id) == launched));
     let Some(candidate) = running else { return "preparing".to_owned() };
     let launch = launches.iter().rev().find(|launch| launch.candidate_id == candidate.id);
     let doing = match launch.map(|launch| launch.state) {
@@ -286,5 +321,10 @@ fn activity(run: &Run, candidates: &[Candidate], launches: &[Launch], measuremen
         Some(LaunchState::Draining | LaunchState::Stopped | LaunchState::Failed) => "stopping",
         Some(LaunchState::Ready | LaunchState::Warm | LaunchState::Measuring) => "measuring",
     };
-    format!("{doing} {}", candidate.candidate_id)
+    let doing = format!("{doing} {}", candidate.candidate_id);
+    let is_next = |m: &&Measurement| m.candidate_id == candidate.id && m.status == MeasurementStatus::Pending;
+    match measurements.iter().find(is_next) {
+        Some(next) => repeat_of(plan, next).appended_to(&doing),
+        None => doing,
+    }
 }

@@ -1,6 +1,7 @@
 //! What the pages, the API and the command line show: plain values, made by the use cases.
 
 use podium_domain::candidate::UntriedValue;
+use podium_domain::confidence::Repeat;
 use podium_domain::form::PlanForm;
 use podium_domain::framework::Framework;
 use podium_domain::load::LoadPoint;
@@ -32,8 +33,10 @@ pub struct PlanCheck {
     pub untried: Vec<UntriedValue>,
     /// The smallest limit with which no searched value is left untried; `None` where none is, or it is not known.
     pub limit_for_all: Option<u64>,
-    /// Measurements that a run takes; a rate search counts with its largest number of probes.
+    /// Measurements of the first pass; a rate search counts with its largest number of probes.
     pub measurements: u64,
+    /// Measurements of the second pass at most; 0 where there is none.
+    pub repeated_measurements: u64,
     /// The plan's title.
     pub title: Option<String>,
     /// Whether a run of it is a flow check, which yields no winner.
@@ -216,6 +219,8 @@ pub struct MeasurementView {
     pub id: Uuid,
     /// The load.
     pub load_point: LoadPoint,
+    /// In which pass, and which repeat.
+    pub repeat: Repeat,
     /// Where it is.
     pub status: MeasurementStatus,
     /// Why it failed or was skipped.
@@ -291,6 +296,9 @@ pub enum RunEvent {
         scenario: String,
         /// At which load.
         load_point: LoadPoint,
+        /// In which pass, and which repeat.
+        #[serde(default)]
+        repeat: Repeat,
         /// The new status.
         status: MeasurementStatus,
         /// The headline once done: requests per second.

@@ -13,6 +13,7 @@ mod load_site;
 mod measure;
 mod options_files;
 mod run_task;
+mod second_pass;
 mod spool;
 
 use std::path::{Path, PathBuf};

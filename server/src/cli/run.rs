@@ -145,8 +145,8 @@ fn tell(began: Instant, event: &RunEvent) {
             format!("{candidate_id}: {detail}")
         }
         RunEvent::Launch { .. } | RunEvent::Report { .. } => return,
-        RunEvent::Measurement { scenario, load_point, status: MeasurementStatus::Measuring, .. } => {
-            format!("  measuring {scenario} at {load_point}")
+        RunEvent::Measurement { scenario, load_point, repeat, status: MeasurementStatus::Measuring, .. } => {
+            repeat.appended_to(&format!("  measuring {scenario} at {load_point}"))
         }
         RunEvent::Measurement { scenario, load_point, request_throughput, sla_passed, status, .. } => {
             let figure = request_throughput.map(|rps| format!(", {rps:.2} req/s")).unwrap_or_default();

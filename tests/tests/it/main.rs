@@ -13,5 +13,6 @@ mod llama_server;
 mod load;
 mod options_files;
 mod search;
+mod second_pass;
 mod simulated;
 mod sshd;

@@ -46,11 +46,12 @@ pub fn start_note(check: &PlanCheck) -> String {
 
 /// How much a run would do.
 fn sizes(check: &PlanCheck) -> String {
-    format!(
-        "{}, {}",
-        counted(check.candidates.len() as u64, "candidate", "candidates"),
-        counted(check.measurements, "measurement", "measurements")
-    )
+    let candidates = counted(check.candidates.len() as u64, "candidate", "candidates");
+    let measurements = counted(check.measurements, "measurement", "measurements");
+    match check.repeated_measurements {
+        0 => format!("{candidates}, {measurements}"),
+        more => format!("{candidates}, {measurements}, then at most {more} more of the best"),
+    }
 }
 
 /// What is wrong at `path` or below it, one sentence after the other.

@@ -185,6 +185,14 @@ const SEARCH: &[Field] = &[
         target: Target::Scalar,
         text: |form| &form.limit,
     },
+    Field {
+        label: "Repeats of the best",
+        path: "search.repeats",
+        hint: "How often the baseline and the best two of each framework are launched and measured again, for an interval; 1 is not at all",
+        input: Input::Number,
+        target: Target::Scalar,
+        text: |form| &form.repeats,
+    },
 ];
 
 const WORKLOAD_PATHS: &[&str] =

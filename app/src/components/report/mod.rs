@@ -5,6 +5,7 @@ mod columns;
 mod curve;
 mod facts;
 mod fairness;
+mod repeats;
 mod tables;
 mod winner;
 
@@ -17,6 +18,7 @@ pub fn report_body(report: &Report, chart_files: &str) -> AnyView {
         {winner::answers(report)}
         {charts::charts(report, chart_files)}
         {tables::comparisons(report)}
+        {repeats::repeats(report)}
         {tables::best_by_framework(report)}
         {curve::curves(report)}
         {tables::other_modes(report)}

@@ -1,7 +1,7 @@
 //! The answers: one card per scenario, with the command to deploy.
 
 use leptos::prelude::*;
-use podium_domain::report::{AnswerState, Report, ScenarioComparison};
+use podium_domain::report::{AnswerState, Margin, Report, ScenarioComparison};
 use podium_domain::row::ResultRow;
 use podium_domain::sla::SlaCheck;
 
@@ -62,6 +62,8 @@ fn card(report: &Report, comparison: &ScenarioComparison, index: usize) -> AnyVi
         {(answer.state == AnswerState::FlowCheck).then(|| label("flow check", "No winner is named"))}
         {(answer.state == AnswerState::Leading).then(|| label("search incomplete", "No winner is named yet"))}
         {answer.doubtful.then(|| label("doubtful", "The leading measurement is not above doubt"))}
+        {answer.machine_changed.then(|| label("machine changed", "A baseline's repeats differ: see Repeats and confidence"))}
+        {answer.margin.as_ref().is_some_and(Margin::is_tie).then(|| label("tie", "The difference to the next framework is inside the noise"))}
         {answer.measured_once.then(|| label("measured once, no interval", "Each point is measured once, so there is no interval"))}
     };
     view! {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::confidence::{Difference, Verdict};
 use crate::ranking::Preference;
 use crate::row::framework_name;
 
@@ -43,6 +44,9 @@ pub struct Answer {
     /// Whether the comparison is unfair by the report's own proof.
     #[serde(default)]
     pub unfair: bool,
+    /// Whether the machine changed while it measured, by the repeats of the baselines.
+    #[serde(default)]
+    pub machine_changed: bool,
     /// Whether any row was measured in this scenario at all.
     pub anything_measured: bool,
 }
@@ -56,10 +60,20 @@ pub struct Margin {
     pub runner_up: String,
     /// The runner-up's row.
     pub row: usize,
+    /// How sure that is, where both were measured again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
+}
+
+impl Margin {
+    /// Whether the distance is inside the noise.
+    pub fn is_tie(&self) -> bool {
+        self.difference.is_some_and(|difference| difference.verdict == Verdict::Tie)
+    }
 }
 
 impl Answer {
-    /// The answer as a sentence, for example `vLLM wins chat by 5.7 % over SGLang (measured once: no interval).`
+    /// The answer as a sentence, for example `vLLM wins chat by 5.7 % (95 % interval 4.6 to 6.9 %) over SGLang.`
     pub fn sentence(&self, scenario: &str) -> String {
         let mut sentence = match (self.simulated, self.partly_simulated) {
             (true, true) => "Partly simulated: ".to_owned(),
@@ -75,6 +89,9 @@ impl Answer {
         };
         let name = framework_name(framework);
         sentence += &match self.state {
+            AnswerState::Winner if self.margin.as_ref().is_some_and(Margin::is_tie) => {
+                format!("{name} is first in {scenario}")
+            }
             AnswerState::Winner => format!("{name} wins {scenario}"),
             _ => format!("{name} is leading in {scenario}"),
         };
@@ -91,8 +108,13 @@ impl Answer {
         if self.doubtful {
             remarks.push("doubtful measurement");
         }
+        if self.machine_changed {
+            remarks.push("the machine changed meanwhile");
+        }
         if self.measured_once {
             remarks.push("measured once: no interval");
+        } else if self.margin.as_ref().is_some_and(|margin| margin.difference.is_none()) {
+            remarks.push("too few repeats in common: no interval");
         }
         if !remarks.is_empty() {
             sentence += &format!(" ({})", remarks.join("; "));
@@ -110,12 +132,22 @@ impl Answer {
             Preference::Requests => "",
             Preference::Tokens => " in output tokens per second",
         };
-        match margin.percent {
-            Some(percent) if percent.abs() < 0.05 => format!(" at the same throughput as {other}"),
-            // Only where both throughputs are equal does a later step decide, so a margin is never negative.
-            Some(percent) if percent < 99.95 => format!(" by {percent:.1} %{unit} over {other}"),
-            Some(percent) => format!(" by {percent:.0} %{unit} over {other}"),
-            None => format!(" ahead of {other}"),
+        let interval = margin.difference.map(|difference| difference.interval_text());
+        // Only where both throughputs are equal does a later step decide, so a margin is never negative.
+        let size = match margin.percent {
+            Some(percent) if percent < 99.95 => format!("{percent:.1} %{unit}"),
+            Some(percent) => format!("{percent:.0} %{unit}"),
+            None => return format!(" ahead of {other}"),
+        };
+        match (&margin.difference, interval) {
+            (Some(Difference { verdict: Verdict::Tie, .. }), Some(interval)) => {
+                format!(", a tie with {other}: {size} ahead, inside the noise ({interval})")
+            }
+            (_, _) if margin.percent.is_some_and(|percent| percent.abs() < 0.05) => {
+                format!(" at the same throughput as {other}")
+            }
+            (_, Some(interval)) => format!(" by {size} ({interval}) over {other}"),
+            (_, None) => format!(" by {size} over {other}"),
         }
     }
 }

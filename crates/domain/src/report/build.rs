@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{candidates, hardware, lengths, scenario_names, simulated, sla, title, versions, workload};
 use super::*;
+use crate::confidence::Difference;
 use crate::fairness::{self, Finding};
 use crate::plan::Plan;
 use crate::ranking::{self, in_mode};
@@ -53,12 +54,13 @@ impl Report {
         rows.iter_mut().for_each(|row| fairness::fill_normalization(&fairness, row));
         let mut draft = Draft::new(&input, &rows);
         draft.unfair = fairness.iter().any(|line| line.finding == Finding::Fail);
+        let confidence = Confidence::of(&rows, &draft.scenarios, &draft.competing, input.preference);
+        draft.machine_changed = confidence.as_ref().is_some_and(Confidence::machine_changed);
         let best_by_framework = draft.framework_tables(&ranking::best_by_framework(&rows, &draft.competing));
         let comparisons = draft.comparisons();
         let profiler_handoffs = draft.handoffs(&comparisons);
         let other_modes = draft.other_modes();
         let Draft { mode, order, scenarios, flow_check, baseline_only, .. } = draft;
-        let measured_once = comparisons.iter().any(|c| c.answer.row.is_some() && c.answer.measured_once);
         let mut report = Report {
             schema_version: REPORT_SCHEMA_VERSION,
             title: title(&input, &rows),
@@ -77,6 +79,7 @@ impl Report {
             best_by_framework,
             comparisons,
             other_modes,
+            confidence,
             search_curves: std::mem::take(&mut input.search_curves),
             not_selected: not_selected(&rows),
             fairness,
@@ -85,7 +88,7 @@ impl Report {
             order,
             rows,
         };
-        report.caveats = caveats(&report, &input, baseline_only, measured_once);
+        report.caveats = caveats(&report, &input, baseline_only);
         report
     }
 }
@@ -104,6 +107,7 @@ struct Draft<'a> {
     flow_check: bool,
     interrupted: bool,
     unfair: bool,
+    machine_changed: bool,
     baseline_only: Vec<String>,
 }
 
@@ -131,6 +135,7 @@ impl<'a> Draft<'a> {
             flow_check: all_flow_checks || input.plan.is_some_and(Plan::is_flow_check),
             interrupted: input.interrupted.is_some(),
             unfair: false,
+            machine_changed: false,
             baseline_only,
         }
     }
@@ -176,6 +181,7 @@ impl<'a> Draft<'a> {
                 partly_simulated,
                 doubtful: false,
                 unfair: false,
+                machine_changed: false,
                 anything_measured,
             };
         };
@@ -192,20 +198,21 @@ impl<'a> Draft<'a> {
                 (Some(best), Some(next)) if next > 0.0 => Some((best / next - 1.0) * 100.0),
                 _ => None,
             };
-            Margin { percent, runner_up: rows[second].framework.clone(), row: second }
+            let difference = Difference::between(&rows[first], &rows[second], self.preference);
+            Margin { percent, runner_up: rows[second].framework.clone(), row: second, difference }
         });
-        let once = |&i: &usize| rows[i].podium.as_ref().and_then(|p| p.measured_times).is_none_or(|times| times <= 1);
         Answer {
             state,
             row: Some(first),
             framework: Some(rows[first].framework.clone()),
             margin,
             preference: self.preference,
-            measured_once: ranked.iter().take(2).any(once),
+            measured_once: ranked.iter().take(2).any(|&i| rows[i].is_measured_once()),
             simulated,
             partly_simulated,
             doubtful: matches!(rows[first].validity(), Some(Validity::Doubtful(_))),
             unfair: self.unfair,
+            machine_changed: self.machine_changed,
             anything_measured,
         }
     }
@@ -262,7 +269,7 @@ fn not_selected(rows: &[ResultRow]) -> Vec<NotSelected> {
     rows.iter().enumerate().filter_map(listed).collect()
 }
 
-fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>, measured_once: bool) -> Vec<Caveat> {
+fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>) -> Vec<Caveat> {
     let rows = &report.rows;
     let mut caveats = Vec::new();
     if report.is_simulated() {
@@ -300,9 +307,8 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>,
     if report.preference == Preference::Tokens {
         caveats.push(Caveat::Preference(report.preference));
     }
-    if measured_once {
-        caveats.push(Caveat::MeasuredOnce);
-    }
+    caveats.extend(measured_once(report));
+    caveats.extend(report.confidence.iter().flat_map(|confidence| confidence.caveats(rows)));
     let count = |matches: fn(&ResultRow) -> bool| rows.iter().filter(|row| matches(row)).count() as u64;
     let counted = [
         Caveat::Doubtful { rows: count(|row| matches!(row.validity(), Some(Validity::Doubtful(_)))) },
@@ -315,6 +321,14 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>,
     caveats.extend(unequal(rows));
     caveats.extend(input.notes.iter().map(|text| Caveat::Note { text: text.clone() }));
     caveats
+}
+
+/// The scenarios that are answered by single measurements.
+fn measured_once(report: &Report) -> Option<Caveat> {
+    let once = report.comparisons.iter().filter(|c| c.answer.row.is_some() && c.answer.measured_once);
+    let scenarios: Vec<String> = once.map(|comparison| comparison.scenario.clone()).collect();
+    let named = if report.confidence.is_some() { scenarios.clone() } else { Vec::new() };
+    (!scenarios.is_empty()).then_some(Caveat::MeasuredOnce { scenarios: named })
 }
 
 /// What the tools that measured imported rows mean by their figures, by tool in name order.

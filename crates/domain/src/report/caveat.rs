@@ -73,8 +73,26 @@ pub enum Caveat {
         /// The frameworks' ids.
         frameworks: Vec<String>,
     },
-    /// Every figure comes from one measurement.
-    MeasuredOnce,
+    /// Figures come from one measurement.
+    MeasuredOnce {
+        /// The scenarios whose leading figures do, where others were measured again; empty for all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scenarios: Vec<String>,
+    },
+    /// Repeats of one candidate disagree on whether it holds the SLA, or some gave no figures.
+    RepeatsDisagree {
+        /// The candidate's id.
+        candidate_id: String,
+        /// In which scenario.
+        scenario: String,
+        /// How, in words.
+        how: String,
+    },
+    /// A baseline was not the same at the end of the run as at its beginning.
+    MachineChanged {
+        /// The baselines, each with its scenario and what it measured.
+        baselines: Vec<String>,
+    },
     /// Token throughput decides first.
     Preference(Preference),
     /// Measurements that are not above doubt.
@@ -177,9 +195,22 @@ impl fmt::Display for Caveat {
                 }
             }
             Caveat::Excluded { frameworks } => write!(f, "Left out by the user: {}.", names(frameworks)),
-            Caveat::MeasuredOnce => {
+            Caveat::MeasuredOnce { scenarios } if scenarios.is_empty() => {
                 f.write_str("Measured once: every figure is one measurement, so there are no intervals.")
             }
+            Caveat::MeasuredOnce { scenarios } => write!(
+                f,
+                "Measured once in {}: a leading figure there is one measurement, so there is no interval.",
+                scenarios.join(", ")
+            ),
+            Caveat::RepeatsDisagree { candidate_id, scenario, how } => {
+                write!(f, "Repeats disagree: {candidate_id} in {scenario} {how}.")
+            }
+            Caveat::MachineChanged { baselines } => write!(
+                f,
+                "The machine changed while it measured: {}. Differences of that size may be the machine's.",
+                baselines.join("; ")
+            ),
             Caveat::Preference(Preference::Tokens) => {
                 f.write_str("Output-token throughput decides before request throughput.")
             }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::candidate::Candidate;
+use crate::confidence::Repeats;
 use crate::fairness::Conditions;
 use crate::measure::Summary;
 use crate::plan::{Plan, Scenario};
@@ -56,8 +57,10 @@ pub struct Taken<'a> {
     pub measurement_id: Option<String>,
     /// The command that measures the same.
     pub benchmark_command: Option<String>,
-    /// How many measurements of this load stand behind the figures.
-    pub measured_times: u32,
+    /// Which measurement of this load it is: 0 in the first pass, from 1 on in the second.
+    pub repeat: u32,
+    /// The measurements of both passes, where this one stands for all of them.
+    pub repeats: Option<Repeats>,
     /// What the engine and its GPUs said meanwhile.
     pub telemetry: Option<&'a TelemetrySummary>,
 }
@@ -103,7 +106,10 @@ impl RowContext<'_> {
             podium.steady_request_throughput = summary.steady_request_throughput;
             podium.steady_output_token_throughput = summary.steady_output_token_throughput;
             podium.goodput_rps = summary.goodput_rps;
-            podium.measured_times = Some(taken.measured_times);
+            let counted = taken.repeats.iter().flat_map(Repeats::counted).count();
+            podium.measured_times = Some(u32::try_from(counted.max(1)).unwrap_or(u32::MAX));
+            podium.repeat = Some(taken.repeat);
+            podium.repeats = taken.repeats.clone();
             podium.sla_checks = self.plan.sla.check(summary, open_loop);
             podium.measurement_id = taken.measurement_id.clone();
             if let Some(conditions) = &mut podium.conditions {

@@ -143,7 +143,7 @@ fn plan() -> Plan {
             startup_timeout_s: 60.0,
         },
         sla: Sla { max_p50_ttft_ms: Some(500.0), ..Sla::default() },
-        search: Search { tier: 2, max_candidates_per_framework: 4, eager_serving: false },
+        search: Search { tier: 2, max_candidates_per_framework: 4, eager_serving: false, repeats: 1 },
         frameworks: Default::default(),
     }
 }
@@ -220,7 +220,8 @@ fn taken<'a>(plan: &'a Plan, summary: &'a Summary) -> Taken<'a> {
         summary,
         measurement_id: Some("m".into()),
         benchmark_command: Some("podium load".into()),
-        measured_times: 1,
+        repeat: 0,
+        repeats: None,
         telemetry: None,
     }
 }

@@ -66,6 +66,7 @@ impl Projection<'_> {
             },
             tier: self.field(&["search", "tier"]),
             limit: self.field(&["search", "max_candidates_per_framework"]),
+            repeats: self.field(&["search", "repeats"]),
             frameworks: self.frameworks(),
         }
     }

@@ -234,10 +234,12 @@ fn hardware(findings: &mut Findings, top: &mut Section<'_>) -> Hardware {
 const CANDIDATE_GENERATION: &str = "baseline_first_bounded_product";
 
 fn search(findings: &mut Findings, top: &mut Section<'_>) -> Search {
-    let mut search = Search { tier: 2, max_candidates_per_framework: 10, eager_serving: false };
+    let repeats = Search::DEFAULT_REPEATS;
+    let mut search = Search { tier: 2, max_candidates_per_framework: 10, eager_serving: false, repeats };
     let Some(at) = top.get("search") else {
         findings.fill("search.tier", search.tier);
         findings.fill_demanded(top, "search.max_candidates_per_framework", search.max_candidates_per_framework);
+        findings.fill("search.repeats", search.repeats);
         return search;
     };
     let Some(mut section) = findings.section(&at) else { return search };
@@ -251,6 +253,10 @@ fn search(findings: &mut Findings, top: &mut Section<'_>) -> Search {
     match section.get("max_candidates_per_framework") {
         Some(at) => search.max_candidates_per_framework = findings.whole(&at, 1..=10_000).unwrap_or(10),
         None => findings.fill("search.max_candidates_per_framework", search.max_candidates_per_framework),
+    }
+    match section.get("repeats") {
+        Some(at) => search.repeats = findings.whole(&at, 1..=Search::MAX_REPEATS).unwrap_or(search.repeats),
+        None => findings.fill("search.repeats", search.repeats),
     }
     if let Some(at) = section.get("eager_serving") {
         search.eager_serving = findings.switch(&at).unwrap_or(false);

@@ -55,6 +55,7 @@ sla:
 search:
   tier: 2
   max_candidates_per_framework: 8  # the baseline counts
+  repeats: 3  # how often the baseline and the best two are launched and measured again; 1 is not at all
 frameworks:
 ",
         model = quote(&starter.model_name),

@@ -4,7 +4,7 @@ use podium_domain::load::LoadMode;
 use podium_domain::report::{Answer, AnswerState, Lengths, Report, limit_texts};
 use podium_domain::row::framework_name;
 
-use super::{curves, tables};
+use super::{confidence, curves, tables};
 use crate::deploy::{Deployment, Form};
 
 /// One part of the document.
@@ -74,6 +74,7 @@ pub(super) fn document(report: &Report) -> Vec<Block> {
     workload(report, &mut blocks);
     best_commands(report, &mut blocks);
     comparison(report, &mut blocks);
+    blocks.extend(confidence::repeats(report));
     winning_commands(report, &mut blocks);
     blocks.extend(curves::search_curves(report));
     other_modes(report, &mut blocks);

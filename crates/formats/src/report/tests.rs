@@ -55,6 +55,38 @@ fn every_form_tells_the_proof_of_fairness() {
 }
 
 #[test]
+fn repeats_are_told_in_every_form_and_only_where_there_are_any() {
+    let once = report();
+    assert!(!markdown(&once).contains("Repeats and confidence") && markdown(&once).contains("Measured once"));
+    let mut rows = once.rows;
+    for row in rows.iter_mut().filter(|row| row.is_selectable()) {
+        let figure = row.metrics.request_throughput.unwrap_or(1.0);
+        let figures: Vec<_> = [1.0, 1.01, 0.99, 1.0]
+            .iter()
+            .enumerate()
+            .map(|(repeat, factor)| {
+                serde_json::json!({"repeat": repeat, "counts": repeat > 0, "sla_passed": true,
+                                   "request_throughput": figure * factor, "p50_tpot_ms": 20.0})
+            })
+            .collect();
+        let podium = row.podium.get_or_insert_default();
+        podium.repeats = serde_json::from_value(serde_json::json!({ "figures": figures })).unwrap();
+        podium.measured_times = Some(3);
+    }
+    let report = Report::build(ReportInput { rows, ..ReportInput::default() });
+    let difference = report.comparisons[0].answer.margin.as_ref().and_then(|margin| margin.difference).unwrap();
+    for text in [markdown(&report), html(&report, NONE)] {
+        for told in ["Repeats and confidence", "Machine unchanged", "ahead", &difference.interval_text()] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
+        assert!(!text.contains("easured once"), "{text}");
+    }
+    let stored = serde_json::to_value(&report).unwrap();
+    assert_eq!(stored["comparisons"][0]["answer"]["margin"]["difference"]["verdict"], "ahead");
+    assert_eq!(stored["rows"][0]["podium"]["repeats"]["figures"][1]["repeat"], 1);
+}
+
+#[test]
 fn the_json_is_stable() {
     insta::assert_json_snapshot!(report());
 }

@@ -73,15 +73,20 @@ fn best_throughput(report: &Report) -> ChartModel {
     let of_framework = |table: &FrameworkTable| {
         let bar = |row: &ResultRow| {
             let category = categories.iter().position(|name| name == row.scenario())?;
-            Some(point(row, category as f64, report.preference.decisive(row)?))
+            let bar = point(row, category as f64, report.preference.decisive(row)?);
+            Some(Point { interval: interval(row, report.preference), ..bar })
         };
         series(&table.framework, report.rows_of(&table.rows).filter_map(bar).collect())
     };
     let series: Vec<Series> = report.best_by_framework.iter().filter_map(of_framework).collect();
+    let mut caption = "Each framework's best candidate within the SLA, per scenario. Taller is better.".to_owned();
+    if series.iter().flat_map(|series| &series.points).any(|point| point.interval.is_some()) {
+        caption += " Whiskers are 95 % intervals of candidates that were measured again.";
+    }
     ChartModel {
         id: "best-throughput".to_owned(),
         title: title.to_owned(),
-        caption: "Each framework's best candidate within the SLA, per scenario. Taller is better.".to_owned(),
+        caption,
         form: Form::Bars { categories },
         x: Axis::linear("scenario", ""),
         y,
@@ -91,6 +96,12 @@ fn best_throughput(report: &Report) -> ChartModel {
         front: Vec::new(),
         empty: "No candidate holds the SLA, so there is no best throughput to compare.".to_owned(),
     }
+}
+
+/// Where the throughput lies that is shown, for a row that was measured again.
+fn interval(row: &ResultRow, preference: Preference) -> Option<(f64, f64)> {
+    let found = row.repeats()?.request_throughput_interval.filter(|_| preference == Preference::Requests)?;
+    Some((found.low, found.high))
 }
 
 fn throughput_and_ttft(report: &Report, index: usize, scenario: &str) -> ChartModel {

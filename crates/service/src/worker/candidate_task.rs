@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Halt;
 use super::measure::{Measured, Server};
 use super::run_task::RunTask;
+use super::second_pass::FIRST_PASS;
 use crate::events::stored;
 use crate::runs::is_simulated;
 use crate::service::launch_folder;
@@ -48,29 +49,31 @@ impl RunTask<'_> {
     /// Tries one candidate. Its own failure is a result; an error stops the run.
     pub(super) async fn try_candidate(&mut self, candidate: &Candidate) -> Result<(), Halt> {
         self.set_candidate(candidate, CandidateOutcome::plain(CandidateStatus::Running)).await?;
-        let launch_id = podium_store::new_id();
-        let (outcome, engine) = match self.launch(candidate, launch_id).await? {
-            Err(failure) => (Err(failure), None),
-            Ok((engine, server)) => {
-                let outcome = self.measure_all(candidate, &engine, &server).await;
-                (Ok(outcome), Some(engine))
-            }
-        };
-        // The engine is stopped whatever happened, a halt of the run included.
-        if let Some(engine) = &engine {
-            let stopped = self.stop(candidate, engine).await;
-            if !matches!(outcome, Ok(Err(_))) {
-                stopped?;
-            }
-        }
-        let failure = match outcome {
-            Err(failure) => Some(failure),
-            Ok(measured) => measured?,
-        };
+        let failure = self
+            .while_serving(candidate, async |engine, server| self.measure_all(candidate, engine, server).await)
+            .await?;
         match failure {
             None => self.conclude(candidate).await,
             Some(failure) => self.record_failure(candidate, &failure).await,
         }
+    }
+
+    /// Launches a candidate, measures, and stops it; the engine's failure, if it failed.
+    pub(super) async fn while_serving(
+        &self,
+        candidate: &Candidate,
+        measure: impl AsyncFnOnce(&Engine, &Server) -> Result<Option<LaunchFailure>, Halt>,
+    ) -> Result<Option<LaunchFailure>, Halt> {
+        let (engine, server) = match self.launch(candidate, podium_store::new_id()).await? {
+            Err(failure) => return Ok(Some(failure)),
+            Ok(launched) => launched,
+        };
+        let outcome = measure(&engine, &server).await;
+        // The engine is stopped whatever happened, a halt of the run included.
+        let stopped = self.stop(candidate, &engine).await;
+        let failure = outcome?;
+        stopped?;
+        Ok(failure)
     }
 
     /// Starts the engine and waits until it has answered a real request.
@@ -163,7 +166,8 @@ impl RunTask<'_> {
         }
     }
 
-    /// Measures every scenario at every load point; the inner value is the engine's failure, if it failed.
+    /// The first pass: measures every scenario at every load point once; the inner value is the engine's failure, if it
+    /// failed.
     async fn measure_all(
         &self,
         candidate: &Candidate,
@@ -208,9 +212,11 @@ impl RunTask<'_> {
         load_mode: LoadMode,
         load_point: LoadPoint,
     ) -> Result<Measurement, Halt> {
-        let known = self.store().measurements(self.run.id).await?.into_iter().find(|m| {
-            m.candidate_id == candidate.id && m.scenario == scenario && m.load_point.key() == load_point.key()
-        });
+        let known = self
+            .measurements_of(candidate)
+            .await?
+            .into_iter()
+            .find(|m| m.scenario == scenario && m.load_point.key() == load_point.key() && m.repeat == FIRST_PASS);
         if let Some(known) = known {
             return Ok(known);
         }
@@ -219,7 +225,7 @@ impl RunTask<'_> {
             scenario: scenario.to_owned(),
             load_mode,
             load_point,
-            repeat: 0,
+            repeat: FIRST_PASS,
             attempt: 1,
             simulated: is_simulated(&candidate.argv),
         };

@@ -9,6 +9,7 @@ use podium_store::Measurement;
 
 use super::Halt;
 use super::run_task::RunTask;
+use super::second_pass::FIRST_PASS;
 
 impl RunTask<'_> {
     /// Whether a measurement can be an answer of a search: it is not invalid, holds the SLA and, at a searched rate, the
@@ -26,8 +27,10 @@ impl RunTask<'_> {
         let mut curves = Vec::new();
         for candidate in self.store().candidates(self.run.id).await? {
             for scenario in &self.plan.dataset.scenarios {
-                let here =
-                    measurements.iter().filter(|m| m.candidate_id == candidate.id && m.scenario == scenario.name);
+                // The second pass has one point of a curve again and again.
+                let here = measurements.iter().filter(|m| {
+                    m.candidate_id == candidate.id && m.scenario == scenario.name && m.repeat == FIRST_PASS
+                });
                 let at_rates: Vec<_> = here.filter(|m| m.load_point.rate_rps().is_some()).collect();
                 let searched = at_rates.iter().any(|m| m.load_mode == LoadMode::RateSearch);
                 let mut curve = SearchCurve {

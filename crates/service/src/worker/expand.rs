@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Halt;
 use super::options_files::problem_of_own_file;
 use super::run_task::RunTask;
+use super::second_pass::FIRST_PASS;
 use crate::events::stored;
 use crate::runs::is_simulated;
 use crate::views::RunEvent;
@@ -98,7 +99,7 @@ impl RunTask<'_> {
                         scenario: scenario.name.clone(),
                         load_mode: load.mode(),
                         load_point: point,
-                        repeat: 0,
+                        repeat: FIRST_PASS,
                         attempt: 1,
                         simulated: is_simulated(&candidate.argv),
                     });

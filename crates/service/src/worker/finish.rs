@@ -1,9 +1,10 @@
 //! The end of a run: its rows, its report, its last status.
 
 use podium_domain::candidate::{self, Candidate as DomainCandidate};
+use podium_domain::confidence::{Repeats, choose};
 use podium_domain::plan::{Plan, Scenario};
 use podium_domain::report::{FrameworkSearch, HostFacts, MACHINE_FACT, Report, ReportInput};
-use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken, best_measurement};
+use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_domain::telemetry::TelemetrySummary;
 use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
@@ -13,16 +14,16 @@ use super::Halt;
 use super::benchmark_command::benchmark_command;
 use super::run_task::RunTask;
 use crate::events::stored;
-use crate::runs::is_simulated;
+use crate::runs::{ended_in_primary_mode, is_simulated, repeat_of};
 use crate::views::RunEvent;
 
 /// The rows of a run.
 #[derive(Default)]
-struct Rows {
+pub(super) struct Rows {
     /// What the report lists, with its candidates.
-    listed: Vec<(Candidate, ResultRow)>,
+    pub(super) listed: Vec<(Candidate, ResultRow)>,
     /// What was measured besides: the proof of fairness counts it.
-    also_measured: Vec<ResultRow>,
+    pub(super) also_measured: Vec<ResultRow>,
 }
 
 impl RunTask<'_> {
@@ -88,7 +89,7 @@ impl RunTask<'_> {
     }
 
     /// The rows of every candidate.
-    async fn rows(&self) -> Result<Rows, Halt> {
+    pub(super) async fn rows(&self) -> Result<Rows, Halt> {
         let launches = self.store().launches(self.run.id).await?;
         let measurements = self.store().measurements(self.run.id).await?;
         let mut rows = Rows::default();
@@ -233,7 +234,7 @@ fn scenario_rows(
     launches: &[Launch],
 ) -> ScenarioRows {
     let primary = plan.benchmark.primary_mode();
-    let taken = |m: &Measurement| {
+    let taken = |m: &Measurement, repeats: Option<Repeats>| {
         let summary = m.summary.as_ref()?;
         // One that another version wrote in another form is as good as none.
         let telemetry: Option<TelemetrySummary> =
@@ -245,7 +246,8 @@ fn scenario_rows(
             summary,
             measurement_id: Some(m.id.to_string()),
             benchmark_command: Some(benchmark_command(plan, candidate.framework, scenario, m.load_point)),
-            measured_times: 1,
+            repeat: repeat_of(plan, m).number,
+            repeats,
             telemetry: telemetry.as_ref(),
         });
         let launch = launches.iter().find(|launch| Some(launch.id) == m.launch_id);
@@ -255,16 +257,9 @@ fn scenario_rows(
         }
         Some(row)
     };
-    let competing: Vec<_> = measurements.iter().filter(|m| m.load_mode == primary && m.summary.is_some()).collect();
-    let figures: Vec<_> = competing
-        .iter()
-        .filter_map(|m| {
-            let summary = m.summary.as_ref()?;
-            Some((summary, plan.sla.holds(summary, m.load_point.is_open_loop())))
-        })
-        .collect();
-    let chosen = best_measurement(&figures);
-    let best = chosen.and_then(|index| taken(competing[index]));
+    let (competing, ended) = ended_in_primary_mode(plan, measurements);
+    let choice = choose(&ended);
+    let best = choice.index.and_then(|index| taken(competing[index], choice.repeats.clone()));
     let row = best.unwrap_or_else(|| {
         let status = match candidate.status {
             CandidateStatus::Ok | CandidateStatus::Pending | CandidateStatus::Running => CandidateStatus::Failed,
@@ -272,13 +267,19 @@ fn scenario_rows(
         };
         let own = measurements.iter().find_map(|m| m.failure_reason.clone());
         let reason = candidate.failure_reason.clone().or(own).unwrap_or_else(|| "not measured".to_owned());
-        context.unmeasured(scenario, status, &reason)
+        let mut row = context.unmeasured(scenario, status, &reason);
+        if let (Some(repeats), Some(podium)) = (&choice.repeats, &mut row.podium) {
+            let how = repeats.disagreement().unwrap_or_else(|| "failed in every repeat".to_owned());
+            row.failure_reason = Some(format!("the candidate {how}"));
+            podium.repeats = choice.repeats.clone();
+        }
+        row
     });
-    let others = measurements.iter().filter(|m| m.load_mode != primary).filter_map(|m| taken(m));
-    let rest = competing.iter().enumerate().filter(|(index, _)| Some(*index) != chosen);
+    let others = measurements.iter().filter(|m| m.load_mode != primary).filter_map(|m| taken(m, None));
+    let rest = competing.iter().enumerate().filter(|(index, _)| Some(*index) != choice.index);
     ScenarioRows {
         listed: std::iter::once(row).chain(others).collect(),
-        also_measured: rest.filter_map(|(_, m)| taken(m)).collect(),
+        also_measured: rest.filter_map(|(_, m)| taken(m, None)).collect(),
     }
 }
 

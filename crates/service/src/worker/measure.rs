@@ -15,8 +15,9 @@ use super::agent::{Agent, AgentError, Progress};
 use super::job::job;
 use super::lease_keeper::StopCause;
 use super::run_task::RunTask;
+use super::second_pass::FIRST_PASS;
 use crate::events::stored;
-use crate::runs::is_simulated;
+use crate::runs::{is_simulated, repeat_of};
 use crate::service::launch_folder;
 use crate::views::RunEvent;
 
@@ -111,7 +112,8 @@ impl RunTask<'_> {
             Ok(job) => LoadJob {
                 samples_path: Some(samples_path),
                 telemetry: Some(telemetry(candidate)),
-                end_when_lost: measurement.load_mode == LoadMode::RateSearch,
+                // A repeat is no probe: its figures are wanted whatever they are.
+                end_when_lost: measurement.load_mode == LoadMode::RateSearch && measurement.repeat == FIRST_PASS,
                 ..job
             },
             Err(reason) => return Ok(LoadEnd::Trouble(AgentError::Refused(reason))),
@@ -184,6 +186,7 @@ impl RunTask<'_> {
             candidate_id: candidate.candidate_id.clone(),
             scenario: measurement.scenario.clone(),
             load_point: measurement.load_point,
+            repeat: repeat_of(&self.plan, measurement),
             status: MeasurementStatus::Done,
             request_throughput: summary.request_throughput,
             sla_passed,
@@ -238,6 +241,7 @@ impl RunTask<'_> {
             candidate_id: candidate.candidate_id.clone(),
             scenario: measurement.scenario.clone(),
             load_point: measurement.load_point,
+            repeat: repeat_of(&self.plan, measurement),
             status,
             request_throughput: None,
             sla_passed: None,

@@ -20,7 +20,7 @@ fn a_plan_of_the_full_schema_reads() {
     let reading = read(PLAN);
     assert_eq!(reading.problems, []);
     assert_eq!(reading.warnings, []);
-    assert_eq!(found_filled(&reading), [("benchmark.qps.max_rounds", "5")]);
+    assert_eq!(found_filled(&reading), [("benchmark.qps.max_rounds", "5"), ("search.repeats", "3")]);
     let plan = reading.plan.unwrap();
     assert_eq!(plan.model.name, "org/model");
     assert_eq!(plan.longest_sequence(), Some(9000));
@@ -60,6 +60,7 @@ fn a_run_plan_reads_and_says_what_was_filled_in() {
             ("benchmark.max_concurrency", "[null]"),
             ("search.tier", "2"),
             ("search.max_candidates_per_framework", "10"),
+            ("search.repeats", "3"),
             ("frameworks.vllm.server_command", "vllm serve"),
         ]
     );
