@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::RecvStream;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::http1::Http1;
+use super::http1::{Http1, Http1Error};
 use super::http2::Http2;
 use super::socket::{Socket, SocketStamps, StampedSocket};
 use super::stream::{Scratch, Stream};
@@ -63,15 +62,15 @@ pub(crate) enum SendError {
 #[derive(Debug)]
 pub(crate) enum TransportError {
     /// In HTTP/1.1.
-    Http1(hyper::Error),
+    Http1(Http1Error),
     /// In HTTP/2.
     Http2(h2::Error),
 }
 
 /// The body of an answer.
 pub(crate) enum Body {
-    /// In HTTP/1.1.
-    Http1(Incoming),
+    /// In HTTP/1.1, whose connection has it.
+    Http1,
     /// In HTTP/2.
     Http2(RecvStream),
 }
@@ -102,8 +101,7 @@ impl Connection {
             let http2 = Http2::start(stream, Rc::clone(&stamps)).await;
             Wire::Http2(http2.map_err(|error| OpenError::Connect(error.to_string()))?)
         } else {
-            let http1 = Http1::start(stream, Rc::clone(&stamps), scratch.clone()).await;
-            Wire::Http1(http1.map_err(|error| OpenError::Connect(error.to_string()))?)
+            Wire::Http1(Http1::new(stream, Rc::clone(&stamps), scratch.clone()))
         };
         let opening = Opening { connect: connected - began, tls };
         Ok(Connection { wire, opening, used_at: None, stamps })
@@ -140,7 +138,7 @@ impl Connection {
     /// Sends a request and waits for the head of its answer.
     pub async fn send(&mut self, request: Request<Bytes>) -> Result<Response<Body>, SendError> {
         let answer = match &mut self.wire {
-            Wire::Http1(http1) => http1.send(request).await.map(|response| response.map(Body::Http1)),
+            Wire::Http1(http1) => http1.send(request).await.map(|response| response.map(|()| Body::Http1)),
             Wire::Http2(http2) => http2.send(request).await.map(|response| response.map(Body::Http2)),
         };
         answer.map_err(|error| match error {
@@ -152,10 +150,10 @@ impl Connection {
     /// The next piece of the body, `None` at its end.
     pub async fn next_piece(&mut self, body: &mut Body) -> Option<Result<Bytes, TransportError>> {
         match (&mut self.wire, body) {
-            (Wire::Http1(http1), Body::Http1(body)) => http1.next_piece(body).await,
+            (Wire::Http1(http1), Body::Http1) => http1.next_piece().await,
             (Wire::Http2(http2), Body::Http2(body)) => http2.next_piece(body).await,
             // A body of another connection has nothing to come here.
-            (Wire::Http1(_), Body::Http2(_)) | (Wire::Http2(_), Body::Http1(_)) => None,
+            (Wire::Http1(_), Body::Http2(_)) | (Wire::Http2(_), Body::Http1) => None,
         }
     }
 }
@@ -176,10 +174,8 @@ impl TransportError {
     pub fn is_close(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         let (incomplete, cause) = match self {
-            TransportError::Http1(error) => {
-                let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-                (error.is_incomplete_message(), cause)
-            }
+            TransportError::Http1(Http1Error::Io(cause)) => (false, Some(cause)),
+            TransportError::Http1(error) => (matches!(error, Http1Error::Incomplete), None),
             TransportError::Http2(error) => (false, error.get_io()),
         };
         incomplete
@@ -191,7 +187,7 @@ impl TransportError {
     /// In words.
     pub fn explain(&self, when: &str) -> String {
         let incomplete = match self {
-            TransportError::Http1(error) => error.is_incomplete_message(),
+            TransportError::Http1(error) => matches!(error, Http1Error::Incomplete),
             TransportError::Http2(_) => self.is_close(),
         };
         if incomplete {

@@ -1,99 +1,195 @@
 //! One HTTP/1.1 connection, driven by the task that waits for its answer.
+//!
+//! What the body of an answer is made of is read here and not by a library: a library hands out each chunk on its own,
+//! through a channel, which costs more than all that this program does with a token. What one read of the socket brought
+//! is one piece here, with one stamp, however many chunks it holds.
 
-use std::future::Future as _;
-use std::pin::{Pin, pin};
+mod body;
+mod head;
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
+use self::body::BodyDecoder;
+use self::head::Head;
 use super::connection::{SendError, TransportError};
 use super::socket::SocketStamps;
-use super::stream::{HyperStream, Scratch, Stream};
+use super::stream::{Scratch, Stream};
 
-/// What a connection reads at once. Hyper's own buffers grow to hundreds of kilobytes where a server is fast, which
-/// thousands of connections cannot afford.
-const READ_BUFFER_BYTES: usize = 16 * 1024;
+/// What a head of an answer may be long.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// No task of its own drives it: whoever waits for the answer polls hyper's connection too. So a socket read, its
-/// stamp and its parsing happen in one go, and hyper hands out one piece of the body before it reads on, so that the
-/// latest stamp is always the one of the piece in hand.
+/// What broke an HTTP/1.1 connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Http1Error {
+    /// The socket, or the encryption on it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The server closed it inside an answer, or before one.
+    #[error("it ended before the answer did")]
+    Incomplete,
+    /// What came is no HTTP/1.1.
+    #[error("what came is no HTTP/1.1 ({0})")]
+    Malformed(&'static str),
+}
+
 pub(super) struct Http1 {
-    sender: http1::SendRequest<Full<Bytes>>,
-    driver: Driver,
+    stream: Stream,
+    stamps: Rc<SocketStamps>,
+    scratch: Scratch,
+    /// The head of an answer as far as it has come; then what came of the body with it.
+    early: Vec<u8>,
+    body: BodyDecoder,
+    /// Whether the connection can carry another request once the body has ended.
+    keeps: bool,
 }
 
 impl Http1 {
-    pub async fn start(stream: Stream, stamps: Rc<SocketStamps>, scratch: Scratch) -> hyper::Result<Self> {
-        let stream = HyperStream::new(stream, stamps, scratch);
-        let (sender, connection) =
-            http1::Builder::new().read_buf_exact_size(Some(READ_BUFFER_BYTES)).handshake(stream).await?;
-        Ok(Http1 { sender, driver: Driver { connection: Box::pin(connection), ended: false } })
+    pub fn new(stream: Stream, stamps: Rc<SocketStamps>, scratch: Scratch) -> Self {
+        Http1 { stream, stamps, scratch, early: Vec::new(), body: BodyDecoder::none(), keeps: true }
     }
 
+    /// Whether a request can be sent: the last answer was read to its end, and nothing came since, not even the end of
+    /// the connection.
     pub fn is_usable(&mut self) -> bool {
-        self.driver.drive(&mut Context::from_waker(Waker::noop()));
-        !self.driver.ended && self.sender.is_ready()
+        let is_idle = self.keeps && self.body.has_ended() && self.early.is_empty();
+        if is_idle && self.poll_read(&mut Context::from_waker(Waker::noop()), |_early, _read| ()).is_ready() {
+            self.keeps = false;
+        }
+        is_idle && self.keeps
     }
 
-    pub async fn send(&mut self, request: Request<Bytes>) -> Result<Response<Incoming>, SendError> {
-        let Http1 { sender, driver } = self;
-        let mut answer = pin!(sender.try_send_request(request.map(Full::new)));
-        std::future::poll_fn(|cx| {
-            driver.drive(cx);
-            answer.as_mut().poll(cx)
-        })
-        .await
-        .map_err(|mut error| match error.take_message() {
-            Some(_unsent) => SendError::NotSent,
-            None => SendError::Transport(TransportError::Http1(error.into_error())),
-        })
+    /// Sends a request and waits for the head of its answer.
+    pub async fn send(&mut self, request: Request<Bytes>) -> Result<Response<()>, SendError> {
+        let head = head::write(&request);
+        if let Err(error) = self.write(&head, request.body()).await {
+            if self.stamps.sent().is_none() {
+                return Err(SendError::NotSent);
+            }
+            // A server that refuses a request may answer and close before it has read all of it.
+            return self.read_head().await.map_err(|_no_answer| transport_error(error.into()));
+        }
+        self.read_head().await.map_err(transport_error)
     }
 
-    /// The next piece of the body, `None` at its end.
-    pub async fn next_piece(&mut self, body: &mut Incoming) -> Option<Result<Bytes, TransportError>> {
-        let mut body = Pin::new(body);
+    async fn write(&mut self, head: &[u8], body: &[u8]) -> io::Result<()> {
+        let mut written = 0;
         std::future::poll_fn(|cx| {
-            // Once as it is and once after driving: hyper may have produced the next piece, and if it did not, both
-            // wakers are registered.
-            let mut driven = false;
-            loop {
-                match body.as_mut().poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => {
-                        // What is no data is trailers, which say nothing here.
-                        if let Ok(piece) = frame.into_data() {
-                            return Poll::Ready(Some(Ok(piece)));
-                        }
-                    }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(TransportError::Http1(error)))),
-                    Poll::Ready(None) => return Poll::Ready(None),
-                    Poll::Pending if driven => return Poll::Pending,
-                    Poll::Pending => {
-                        self.driver.drive(cx);
-                        driven = true;
-                    }
+            while written < head.len() + body.len() {
+                let rest_of_head = &head[written.min(head.len())..];
+                let rest_of_body = &body[written.saturating_sub(head.len())..];
+                let slices = [IoSlice::new(rest_of_head), IoSlice::new(rest_of_body)];
+                let slices = if rest_of_head.is_empty() { &slices[1..] } else { &slices[..] };
+                match ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    more => written += more,
                 }
             }
+            Pin::new(&mut self.stream).poll_flush(cx)
         })
         .await
     }
-}
 
-struct Driver {
-    connection: Pin<Box<http1::Connection<HyperStream, Full<Bytes>>>>,
-    /// Whether hyper has ended the connection; it must not be polled again.
-    ended: bool,
-}
-
-impl Driver {
-    /// Lets hyper write and read. Its result is not looked at: an error reaches the waiting request too.
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.ended && self.connection.as_mut().poll(cx).is_ready() {
-            self.ended = true;
+    async fn read_head(&mut self) -> Result<Response<()>, Http1Error> {
+        self.early.clear();
+        loop {
+            loop {
+                let parsed = Head::parse(&self.early)?;
+                if parsed.as_ref().map_or(self.early.len(), |(_, length)| *length) > MAX_HEAD_BYTES {
+                    return Err(Http1Error::Malformed("a head of more than 64 KiB"));
+                }
+                let Some((head, length)) = parsed else { break };
+                self.early.drain(..length);
+                // An interim answer: the one that counts comes after it.
+                if head.response.status().is_informational() {
+                    continue;
+                }
+                self.body = head.body;
+                self.keeps = head.keeps;
+                return Ok(head.response);
+            }
+            let came = std::future::poll_fn(|cx| {
+                self.poll_read(cx, |this, read| {
+                    this.early.extend_from_slice(read);
+                    !read.is_empty()
+                })
+            })
+            .await?;
+            if !came {
+                return Err(Http1Error::Incomplete);
+            }
         }
     }
+
+    /// What the next read of the socket brings of the body, `None` at its end.
+    pub async fn next_piece(&mut self) -> Option<Result<Bytes, TransportError>> {
+        let piece = self.next_data().await;
+        if piece.is_err() {
+            self.keeps = false;
+        }
+        piece.map_err(TransportError::Http1).transpose()
+    }
+
+    async fn next_data(&mut self) -> Result<Option<Bytes>, Http1Error> {
+        if !self.early.is_empty() {
+            // It came with the head, whose read was the latest one.
+            let early = std::mem::take(&mut self.early);
+            let data = self.decode(&early)?;
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+        while !self.body.has_ended() {
+            let data = std::future::poll_fn(|cx| {
+                self.poll_read(cx, |this, read| {
+                    if read.is_empty() {
+                        this.body.end_of_connection().map(|()| Bytes::new())
+                    } else {
+                        this.decode(read)
+                    }
+                })
+            })
+            .await??;
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    fn decode(&mut self, read: &[u8]) -> Result<Bytes, Http1Error> {
+        let mut data = Vec::with_capacity(read.len());
+        let used = self.body.decode(read, &mut data)?;
+        if used < read.len() {
+            // More than was asked for: whose answer would it be?
+            self.keeps = false;
+        }
+        Ok(data.into())
+    }
+
+    /// Reads the socket once and lets `look` see what came, which is nothing at the connection's end.
+    fn poll_read<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        look: impl FnOnce(&mut Self, &[u8]) -> T,
+    ) -> Poll<Result<T, Http1Error>> {
+        let scratch = self.scratch.clone();
+        let mut bytes = scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        if !buffer.filled().is_empty() {
+            self.stamps.note_answer();
+        }
+        Poll::Ready(Ok(look(self, buffer.filled())))
+    }
+}
+
+fn transport_error(error: Http1Error) -> SendError {
+    SendError::Transport(TransportError::Http1(error))
 }

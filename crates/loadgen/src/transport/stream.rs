@@ -1,19 +1,18 @@
 //! What HTTP is spoken over: a socket, with or without TLS on it.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::socket::{SocketStamps, StampedSocket};
+use super::socket::StampedSocket;
 
 /// Bytes that one read takes at most.
-const READ_BYTES: usize = 16 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 
 /// A stamped socket, with or without TLS on it.
 #[derive(Debug)]
@@ -74,7 +73,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// The buffer that all connections of one thread read into; what was read is copied on at once.
+/// The buffer that all connections of one thread read into; what was read is taken out at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Scratch {
     bytes: Rc<RefCell<Box<[u8]>>>,
@@ -84,59 +83,8 @@ impl Scratch {
     pub fn new() -> Self {
         Scratch { bytes: Rc::new(RefCell::new(vec![0; READ_BYTES].into_boxed_slice())) }
     }
-}
-
-/// A stream in the form that hyper takes.
-#[derive(Debug)]
-pub(crate) struct HyperStream {
-    stream: Stream,
-    stamps: Rc<SocketStamps>,
-    scratch: Scratch,
-}
-
-impl HyperStream {
-    pub fn new(stream: Stream, stamps: Rc<SocketStamps>, scratch: Scratch) -> Self {
-        HyperStream { stream, stamps, scratch }
-    }
-}
-
-impl hyper::rt::Read for HyperStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let mut scratch = this.scratch.bytes.borrow_mut();
-        let room = into.remaining().min(READ_BYTES);
-        let mut buffer = ReadBuf::new(&mut scratch[..room]);
-        ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer))?;
-        if !buffer.filled().is_empty() {
-            this.stamps.note_answer();
-            into.put_slice(buffer.filled());
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl hyper::rt::Write for HyperStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    /// The buffer, which must not be held while anything is waited for.
+    pub fn borrow_mut(&self) -> RefMut<'_, [u8]> {
+        RefMut::map(self.bytes.borrow_mut(), |bytes| &mut **bytes)
     }
 }

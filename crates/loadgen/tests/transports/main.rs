@@ -3,6 +3,7 @@
 mod gateway;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
 
 use gateway::{Certificate, Speaks, open_plain, open_tcp, open_unix};
 use podium_domain::load::LoadPoint;
