@@ -7,8 +7,11 @@ use crate::Outcome;
 use crate::measure::{Measured, measure};
 
 const OUTPUT_TOKENS: u32 = 128;
+/// Requests of a stream. All first ones are sent in one burst, which the server reads as fast as it can: with few more,
+/// the median would say where that burst ends.
+const ROUNDS: u32 = 8;
 
-/// A closed loop of two requests a stream for each number of streams: first token after 20 ms, then one each 10 ms.
+/// A closed loop of [`ROUNDS`] requests a stream for each number of streams: first token after 20 ms, then one each 10 ms.
 pub fn run(streams: &[u32]) -> Outcome<()> {
     println!("### Accuracy: 20 ms to the first token, 10 ms between tokens, {OUTPUT_TOKENS} tokens\n");
     println!(
@@ -18,7 +21,7 @@ pub fn run(streams: &[u32]) -> Outcome<()> {
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for &concurrency in streams {
         let load = LoadPoint::Concurrency { concurrency };
-        print_row(concurrency, &measure((20, 10), load, 2 * concurrency, OUTPUT_TOKENS)?)?;
+        print_row(concurrency, &measure((20, 10), load, ROUNDS * concurrency, OUTPUT_TOKENS)?)?;
     }
     println!();
     Ok(())

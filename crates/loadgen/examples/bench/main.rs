@@ -21,11 +21,13 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some(truth_process::TRUTH_SERVER_ARGUMENT) => return truth_process::serve(&arguments[1..]),
-        Some("peers") => return peers::run(&arguments[1..]),
         Some(memory::CHILD_ARGUMENT) => return memory::child(&arguments[1..]),
         _ => {}
     }
     truth_process::prepare_process();
+    if let Some(("peers", programs)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return peers::run(programs);
+    }
     let streams: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| a.parse::<u32>().is_err()).collect();
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(part)) {

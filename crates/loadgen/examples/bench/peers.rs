@@ -11,16 +11,17 @@ use std::time::Duration;
 
 use podium_domain::load::LoadPoint;
 use podium_loadgen::LoadJob;
-use podium_sim::truth::{Framing, TruthConfig, TruthServer};
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use crate::Outcome;
 use crate::measure::workload;
+use crate::truth_process::TruthProcess;
 
 const CONNECTIONS: u32 = 64;
-const REQUESTS: u32 = 1_024;
+const REQUESTS: u32 = 4_096;
 const OUTPUT_TOKENS: u32 = 128;
 const INPUT_TOKENS: u32 = 32;
-/// How often a client's process is looked at.
+/// How often a client that has not connected is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// One client's cost.
@@ -41,9 +42,8 @@ pub fn run(arguments: &[String]) -> Outcome<()> {
     let [vllm, tokenizer, agent] = arguments else {
         return Err("peers wants the programs vllm and podium-agent, and a tokenizer between them".into());
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let podium = runtime.block_on(measure(|base_url| start_podium(agent, base_url)))?;
-    let peer = runtime.block_on(measure(|base_url| start_vllm(vllm, tokenizer, base_url)))?;
+    let podium = measure(|base_url| start_podium(agent, base_url))?;
+    let peer = measure(|base_url| start_vllm(vllm, tokenizer, base_url))?;
     println!("### Against a peer: {CONNECTIONS} connections, {REQUESTS} answers of {OUTPUT_TOKENS} tokens at once\n");
     println!("| client | tokens read | CPU, s | tokens per CPU-second | tokens/s |");
     println!("|---|---|---|---|---|");
@@ -55,51 +55,36 @@ pub fn run(arguments: &[String]) -> Outcome<()> {
     Ok(())
 }
 
-async fn measure(start: impl FnOnce(&str) -> io::Result<Child>) -> Outcome<Cost> {
-    let server = TruthServer::start(TruthConfig {
-        ttft: Duration::ZERO,
-        itl: Duration::ZERO,
-        framing: Framing { head_with_first_event: true, ..Framing::default() },
-        ..TruthConfig::default()
-    })
-    .await?;
-    let mut client = start(&server.base_url())?;
+fn measure(start: impl FnOnce(&str) -> io::Result<Child>) -> Outcome<Cost> {
+    let mut server = TruthProcess::start(Duration::ZERO, Duration::ZERO)?;
+    let mut client = start(&server.base_url)?;
     let process = format!("/proc/{}/stat", client.id());
-    while server.most_connections() == 0 {
+    while !server.has_a_connection(LOOK_EVERY)? {
         if let Some(status) = client.try_wait()? {
             return Err(format!("the client ended before it connected, with {status}").into());
         }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
-    let before_s = cpu_s(&process)?.0;
-    let after_s = loop {
-        // Its times can be read after its end, until it is waited for.
-        let (spent_s, ended) = cpu_s(&process)?;
-        if ended {
-            break spent_s;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    };
+    let before_s = cpu_s(&process)?;
+    // Nothing looks at the client until it has ended; its times can be read then, until it is waited for.
+    let pid = Pid::from_child(&client);
+    rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+    let after_s = cpu_s(&process)?;
     let status = client.wait()?;
     if !status.success() {
         return Err(format!("the client ended with {status}").into());
     }
-    let records = server.records();
-    let first = records.iter().map(|record| record.read_at).min();
-    let last = records.iter().filter_map(|record| record.events.last()).map(|event| event.written_at).max();
-    let took = first.zip(last).map_or(f64::NAN, |(first, last)| (last - first).as_secs_f64());
-    let tokens = records.iter().map(|record| u64::from(record.output_tokens())).sum();
-    server.shutdown().await;
-    Ok(Cost { tokens, cpu_s: after_s - before_s, tokens_per_s: tokens as f64 / took })
+    let truth = server.finish()?;
+    let tokens_per_s = truth.tokens as f64 / truth.took.as_secs_f64();
+    Ok(Cost { tokens: truth.tokens, cpu_s: after_s - before_s, tokens_per_s })
 }
 
-/// CPU time that a process and the children it waited for have spent, and whether it has ended.
-fn cpu_s(stat: &str) -> io::Result<(f64, bool)> {
+/// CPU time that a process and the children it waited for have spent.
+fn cpu_s(stat: &str) -> io::Result<f64> {
     let text = std::fs::read_to_string(stat)?;
     // The name in parentheses may hold anything; fields are counted from its end.
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = fields.iter().skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>();
-    Ok((ticks as f64 / rustix::param::clock_ticks_per_second() as f64, fields.first() == Some(&"Z")))
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>();
+    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn start_podium(agent: &str, base_url: &str) -> io::Result<Child> {

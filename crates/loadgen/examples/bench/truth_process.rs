@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use podium_domain::stats::Distribution;
@@ -12,6 +15,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimi
 
 /// The first argument of the server's process.
 pub const TRUTH_SERVER_ARGUMENT: &str = "--truth-server";
+/// What the server's process writes when the first client has connected.
+const CONNECTED: &str = "connected";
 /// Server and client run before whatever else the machine does.
 const NICE: i32 = -10;
 
@@ -27,8 +32,12 @@ pub struct RequestTruth {
 /// What the server saw.
 #[derive(Debug)]
 pub struct Truth {
-    /// By [`body_key`].
+    /// By [`body_key`]: where bodies are alike, the last one.
     pub requests: HashMap<u64, RequestTruth>,
+    /// Of all requests.
+    pub tokens: u64,
+    /// From the first request read to the last token written.
+    pub took: Duration,
     /// Median over the gaps between all writes.
     pub itl_p50_ms: f64,
 }
@@ -72,7 +81,7 @@ pub fn prepare_process() {
 /// A running server process.
 pub struct TruthProcess {
     child: Child,
-    output: BufReader<ChildStdout>,
+    output: Receiver<io::Result<String>>,
     pub base_url: String,
 }
 
@@ -86,20 +95,32 @@ impl TruthProcess {
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("the server has no output"))?;
-        let mut output = BufReader::new(output);
-        let mut base_url = String::new();
-        output.read_line(&mut base_url)?;
-        Ok(TruthProcess { child, output, base_url: base_url.trim().to_owned() })
+        let (sender, lines) = mpsc::channel();
+        // Ends with the server's output.
+        thread::spawn(move || BufReader::new(output).lines().try_for_each(|line| sender.send(line)));
+        let base_url = lines.recv().map_err(io::Error::other)??;
+        Ok(TruthProcess { child, output: lines, base_url })
+    }
+
+    /// Whether a client has connected, after waiting for one for `at_most`.
+    pub fn has_a_connection(&mut self, at_most: Duration) -> io::Result<bool> {
+        match self.output.recv_timeout(at_most) {
+            Ok(line) => Ok(line? == CONNECTED),
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 
     /// Ends the server and reads what it saw.
     pub fn finish(mut self) -> io::Result<Truth> {
         // The end of its input ends the server.
         drop(self.child.stdin.take());
-        let mut truth = Truth { requests: HashMap::new(), itl_p50_ms: f64::NAN };
-        for line in self.output.by_ref().lines() {
+        let mut truth = Truth { requests: HashMap::new(), tokens: 0, took: Duration::ZERO, itl_p50_ms: f64::NAN };
+        let (mut first_ns, mut last_ns) = (i128::MAX, i128::MIN);
+        for line in self.output.iter() {
             let line = line?;
             match line.split(' ').collect::<Vec<_>>().as_slice() {
+                [CONNECTED] => {}
                 ["itl_p50_ms", value] => truth.itl_p50_ms = value.parse().map_err(io::Error::other)?,
                 [key, read, first, last, tokens] => {
                     let request = RequestTruth {
@@ -108,12 +129,16 @@ impl TruthProcess {
                         last_ns: last.parse().map_err(io::Error::other)?,
                         tokens: tokens.parse().map_err(io::Error::other)?,
                     };
+                    first_ns = first_ns.min(request.read_ns);
+                    last_ns = last_ns.max(request.last_ns);
+                    truth.tokens += u64::from(request.tokens);
                     truth.requests.insert(key.parse().map_err(io::Error::other)?, request);
                 }
                 _ => return Err(io::Error::other(format!("the server wrote {line:?}"))),
             }
         }
         self.child.wait()?;
+        truth.took = Duration::from_nanos_u128(last_ns.saturating_sub(first_ns).max(0).unsigned_abs());
         Ok(truth)
     }
 }
@@ -140,12 +165,27 @@ pub fn serve(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         ..TruthConfig::default()
     };
     let server = runtime.block_on(TruthServer::start(config))?;
-    let mut output = io::stdout().lock();
-    writeln!(output, "{}", server.base_url())?;
-    output.flush()?;
-    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+    println!("{}", server.base_url());
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| say_when_connected(&server, &ended));
+        let copied = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        ended.store(true, Ordering::Relaxed);
+        copied
+    })?;
+    let output = io::stdout().lock();
     write_records(&mut io::BufWriter::new(output), &server.records(), monotonic)?;
     Ok(())
+}
+
+fn say_when_connected(server: &TruthServer, ended: &AtomicBool) {
+    while !ended.load(Ordering::Relaxed) {
+        if server.most_connections() > 0 {
+            println!("{CONNECTED}");
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Threads of the server: one cannot write tokens for 512 streams and read new requests at the same time.
