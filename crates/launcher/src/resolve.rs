@@ -134,6 +134,7 @@ mod tests {
             memory_available_bytes: 0,
             disk: None,
             gpus: vec![],
+            visible_devices: None,
             cuda_version: None,
             model_caches: vec![],
             container_runtimes: vec![],
