@@ -28,7 +28,7 @@ const VLLM_VARIABLE: &str = "PODIUM_VLLM";
 pub fn run(paths: &Paths, write: bool) -> Result<bool> {
     println!("building in release …");
     succeed(cargo(paths).args(["build", "--release", "--package", "podium-loadgen", "--example", "bench"]))?;
-    println!("measuring, about three minutes; other work on this machine shows in the figures …\n");
+    println!("measuring, about four minutes; other work on this machine shows in the figures …\n");
     let busy_before = cpu_ticks();
     let program = paths.target.join("release/examples/bench");
     let tables = succeed(Command::new(&program).current_dir(&paths.root))?.stdout;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use podium_domain::load::LoadPoint;
+use podium_domain::stats::Distribution;
 use podium_loadgen::LoadJob;
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 
@@ -21,6 +22,8 @@ const CONNECTIONS: u32 = 64;
 const REQUESTS: u32 = 4_096;
 const OUTPUT_TOKENS: u32 = 128;
 const INPUT_TOKENS: u32 = 32;
+/// How often both are measured, one after the other.
+const PAIRS: usize = 5;
 /// How often a client that has not connected is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -35,6 +38,10 @@ impl Cost {
     fn tokens_per_cpu_s(&self) -> f64 {
         self.tokens as f64 / self.cpu_s
     }
+
+    fn cells(&self) -> String {
+        format!("{:.2} | {:.0} | {:.0}", self.cpu_s, self.tokens_per_cpu_s(), self.tokens_per_s)
+    }
 }
 
 /// `arguments`: the program `vllm`, a folder with a tokenizer for it, and the program `podium-agent`.
@@ -42,16 +49,31 @@ pub fn run(arguments: &[String]) -> Outcome<()> {
     let [vllm, tokenizer, agent] = arguments else {
         return Err("peers wants the programs vllm and podium-agent, and a tokenizer between them".into());
     };
-    let podium = measure(|base_url| start_podium(agent, base_url))?;
-    let peer = measure(|base_url| start_vllm(vllm, tokenizer, base_url))?;
     println!("### Against a peer: {CONNECTIONS} connections, {REQUESTS} answers of {OUTPUT_TOKENS} tokens at once\n");
-    println!("| client | tokens read | CPU, s | tokens per CPU-second | tokens/s |");
-    println!("|---|---|---|---|---|");
-    for (name, cost) in [("Podium", &podium), ("`vllm bench serve`", &peer)] {
-        let Cost { tokens, cpu_s, tokens_per_s } = cost;
-        println!("| {name} | {tokens} | {cpu_s:.2} | {:.0} | {tokens_per_s:.0} |", cost.tokens_per_cpu_s());
+    println!(
+        "| Podium: CPU, s | tokens per CPU-second | tokens/s | `vllm bench serve`: CPU, s | tokens per CPU-second \
+         | tokens/s | Podium reads |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let mut times = Vec::new();
+    for _ in 0..PAIRS {
+        let podium = measure(|base_url| start_podium(agent, base_url))?;
+        let peer = measure(|base_url| start_vllm(vllm, tokenizer, base_url))?;
+        if podium.tokens != peer.tokens {
+            return Err(format!("Podium read {} tokens and the peer {}", podium.tokens, peer.tokens).into());
+        }
+        times.push(podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s());
+        println!(
+            "| {} | {} | {:.1} × |",
+            podium.cells(),
+            peer.cells(),
+            podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s()
+        );
     }
-    println!("\nPodium reads {:.1} × the tokens per CPU-second.", podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s());
+    let tokens = REQUESTS * OUTPUT_TOKENS;
+    if let Some(spread) = Distribution::of(&mut times) {
+        println!("\nEach read {tokens} tokens. Median of {PAIRS} pairs: {:.1} ×.", spread.p50);
+    }
     Ok(())
 }
 
