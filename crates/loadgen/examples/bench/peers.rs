@@ -62,13 +62,9 @@ pub fn run(arguments: &[String]) -> Outcome<()> {
         if podium.tokens != peer.tokens {
             return Err(format!("Podium read {} tokens and the peer {}", podium.tokens, peer.tokens).into());
         }
-        times.push(podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s());
-        println!(
-            "| {} | {} | {:.1} × |",
-            podium.cells(),
-            peer.cells(),
-            podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s()
-        );
+        let ratio = podium.tokens_per_cpu_s() / peer.tokens_per_cpu_s();
+        times.push(ratio);
+        println!("| {} | {} | {ratio:.1} × |", podium.cells(), peer.cells());
     }
     let tokens = REQUESTS * OUTPUT_TOKENS;
     if let Some(spread) = Distribution::of(&mut times) {
