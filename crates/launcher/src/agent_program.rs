@@ -1,11 +1,11 @@
 //! The agent's program: which one a host gets, and whether it can run there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use openssh::{Session, Stdio};
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::link::Exec;
 
 /// The agent's place on a host, below the user's home. The hash is part of it, so that versions do not disturb each
 /// other and a command line is the same for every job.
@@ -29,12 +29,16 @@ fn copy_script(hash: &str) -> String {
     )
 }
 
-/// Sees to it that the host has the agent; its path there.
+/// Sees to it that the host has the agent; its path there, below the user's home. `start` starts a constant script of ours
+/// with the host's `sh`, in the home.
 ///
 /// # Errors
 /// A sentence with what to do.
-pub(crate) async fn ensure(session: &Session, program: &Path) -> Result<String, String> {
-    let architecture = ask(session, "uname -m", &[]).await?;
+pub(crate) async fn ensure(
+    start: impl AsyncFn(String) -> Result<Exec, String>,
+    program: &Path,
+) -> Result<String, String> {
+    let architecture = ask(&start, "uname -m", &[]).await?;
     let program = program_for(program, architecture.trim());
     let bytes = tokio::fs::read(&program).await.map_err(|error| {
         format!(
@@ -44,7 +48,7 @@ pub(crate) async fn ensure(session: &Session, program: &Path) -> Result<String, 
         )
     })?;
     let hash = hex::encode(Sha256::digest(&bytes));
-    let told = ask(session, &probe_script(&hash), &[]).await?;
+    let told = ask(&start, &probe_script(&hash), &[]).await?;
     let mut lines = told.lines();
     let mut next = || lines.next().unwrap_or_default().trim().to_owned();
     let (system, machine, libc, found) = (next(), next(), next(), next());
@@ -53,7 +57,7 @@ pub(crate) async fn ensure(session: &Session, program: &Path) -> Result<String, 
     }
     fits(&bytes, &machine, &libc)?;
     if !found.starts_with(&hash) {
-        let written = ask(session, &copy_script(&hash), &bytes).await?;
+        let written = ask(&start, &copy_script(&hash), &bytes).await?;
         if !written.starts_with(&hash) {
             return Err("podium-agent arrived damaged on the host: check its disk, then try again".to_owned());
         }
@@ -117,27 +121,35 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Runs a constant script of ours with `sh`.
-async fn ask(session: &Session, script: &str, input: &[u8]) -> Result<String, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("the host did not answer: {error}; try `ssh` by hand");
-    let mut command = session.command("sh");
-    command.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().await.map_err(|error| failed(&error))?;
-    let stdin = child.stdin().take();
-    let feed = async {
-        if let Some(mut stdin) = stdin {
-            stdin.write_all(input).await?;
-            stdin.shutdown().await?;
-        }
-        Ok::<_, io::Error>(())
+async fn ask(
+    start: &impl AsyncFn(String) -> Result<Exec, String>,
+    script: &str,
+    input: &[u8],
+) -> Result<String, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("the host did not answer: {error}; try it by hand");
+    let Exec { mut stdin, mut stdout, mut child } = start(script.to_owned()).await.map_err(|error| failed(&error))?;
+    let feed = async move {
+        stdin.write_all(input).await?;
+        stdin.shutdown().await
     };
-    let (fed, output) = tokio::join!(feed, child.wait_with_output());
-    let output = output.map_err(|error| failed(&error))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("podium-agent could not be put on the host: {}", said.trim()));
+    let (mut said, mut complaints) = (Vec::new(), Vec::new());
+    let mut stderr = child.stderr();
+    let complain = async {
+        match &mut stderr {
+            Some(stderr) => stderr.read_to_end(&mut complaints).await,
+            None => Ok(0),
+        }
+    };
+    let (fed, told, complained) = tokio::join!(feed, stdout.read_to_end(&mut said), complain);
+    let status = child.wait().await.map_err(|error| failed(&error))?;
+    if !status.success() {
+        let complaints = String::from_utf8_lossy(&complaints);
+        return Err(format!("podium-agent could not be put on the host: {}", complaints.trim()));
     }
-    fed.map_err(|error| failed(&error))?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    for outcome in [fed, told.map(drop), complained.map(drop)] {
+        outcome.map_err(|error| failed(&error))?;
+    }
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 #[cfg(test)]

@@ -7,18 +7,20 @@ use std::time::Duration;
 use podium_domain::framework::Framework;
 use uuid::Uuid;
 
+use crate::agent_host::{AgentHost, HostError};
 use crate::command::{CommandError, CommandOutput, CommandSpec};
 use crate::engine::{Engine, EngineSpec};
 use crate::facts::HostFacts;
 use crate::failure::LaunchFailure;
 use crate::leftovers::Leftover;
+use crate::link::Link;
 use crate::local::LocalHost;
 use crate::piped::PipedProcess;
 use crate::ports::PortState;
 use crate::processes::RunningLaunch;
 use crate::resolve::ResolvedCommand;
 use crate::scrub::Scrubber;
-use crate::ssh::{HostError, SshHost};
+use crate::ssh::SshLink;
 use crate::ssh_config::{LoadFrom, SshConfig};
 use crate::stop::SweepReport;
 
@@ -27,8 +29,8 @@ use crate::stop::SweepReport;
 pub enum Host {
     /// The machine that this process runs on.
     Local(LocalHost),
-    /// A machine that is reached by SSH.
-    Ssh(SshHost),
+    /// Another machine: one that is reached by SSH, or a node that a job of a Slurm cluster holds.
+    Remote(AgentHost),
 }
 
 impl Host {
@@ -42,7 +44,8 @@ impl Host {
 
     /// A machine that this one reaches by SSH. Nothing is connected yet.
     pub fn ssh(this: &LocalHost, config: SshConfig) -> Self {
-        Host::Ssh(SshHost::new(config, &this.agent(), this.environment()))
+        let link = Link::Ssh(Box::new(SshLink::new(config.clone(), &this.agent())));
+        Host::Remote(AgentHost::new(link, &config, this.environment()))
     }
 
     /// What the machine is and what is installed on it. Takes up to some seconds; never fails, see
@@ -50,7 +53,7 @@ impl Host {
     pub async fn facts(&self) -> HostFacts {
         match self {
             Host::Local(local) => local.facts().await,
-            Host::Ssh(ssh) => ssh.facts().await,
+            Host::Remote(remote) => remote.facts().await,
         }
     }
 
@@ -61,7 +64,7 @@ impl Host {
     pub async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, CommandError> {
         match self {
             Host::Local(local) => local.run(command).await,
-            Host::Ssh(ssh) => ssh.run(command).await,
+            Host::Remote(remote) => remote.run(command).await,
         }
     }
 
@@ -72,7 +75,7 @@ impl Host {
     pub async fn connect(&self) -> Result<(), HostError> {
         match self {
             Host::Local(_) => Ok(()),
-            Host::Ssh(ssh) => ssh.connect().await,
+            Host::Remote(remote) => remote.connect().await,
         }
     }
 
@@ -80,18 +83,18 @@ impl Host {
     pub async fn close(&self) {
         match self {
             Host::Local(_) => {}
-            Host::Ssh(ssh) => ssh.close().await,
+            Host::Remote(remote) => remote.close().await,
         }
     }
 
     /// Whether it is another machine than this one.
     pub fn is_remote(&self) -> bool {
-        matches!(self, Host::Ssh(_))
+        matches!(self, Host::Remote(_))
     }
 
     /// Whether the load generator works on another machine, beside the engine.
     pub fn load_is_remote(&self) -> bool {
-        matches!(self, Host::Ssh(ssh) if ssh.load_from() == LoadFrom::Target)
+        matches!(self, Host::Remote(remote) if remote.load_from() == LoadFrom::Target)
     }
 
     /// The time that a message takes to the host and back; `None` for this machine.
@@ -101,7 +104,7 @@ impl Host {
     pub async fn round_trip(&self) -> Result<Option<Duration>, HostError> {
         match self {
             Host::Local(_) => Ok(None),
-            Host::Ssh(ssh) => ssh.round_trip().await.map(Some),
+            Host::Remote(remote) => remote.round_trip().await.map(Some),
         }
     }
 
@@ -112,9 +115,9 @@ impl Host {
     /// It could not be started.
     pub async fn start_load(&self, program: &Path) -> Result<PipedProcess, CommandError> {
         match self {
-            Host::Ssh(ssh) if self.load_is_remote() => ssh.start_load().await,
+            Host::Remote(remote) if self.load_is_remote() => remote.start_load().await,
             Host::Local(local) => local.start_piped(&load_argv(program), &[]),
-            Host::Ssh(ssh) => PipedProcess::start(&load_argv(program), &[], ssh.scrubber().clone()),
+            Host::Remote(remote) => PipedProcess::start(&load_argv(program), &[], remote.scrubber().clone()),
         }
     }
 
@@ -125,7 +128,7 @@ impl Host {
     pub async fn put_file(&self, bytes: &[u8], name: &Path) -> Result<PathBuf, HostError> {
         match self {
             Host::Local(_) => Err(HostError("this machine needs no copy of a file".to_owned())),
-            Host::Ssh(ssh) => ssh.put_file(bytes, name).await,
+            Host::Remote(remote) => remote.put_file(bytes, name).await,
         }
     }
 
@@ -139,7 +142,7 @@ impl Host {
                 Ok(_) => Ok(()),
                 Err(error) => Err(HostError(format!("{} cannot be copied: {error}", there.display()))),
             },
-            Host::Ssh(ssh) => ssh.fetch_file(there, here).await,
+            Host::Remote(remote) => remote.fetch_file(there, here).await,
         }
     }
 
@@ -150,7 +153,7 @@ impl Host {
     pub async fn remove_folder(&self, name: &Path) -> Result<(), HostError> {
         match self {
             Host::Local(_) => Ok(()),
-            Host::Ssh(ssh) => ssh.remove_folder(name).await,
+            Host::Remote(remote) => remote.remove_folder(name).await,
         }
     }
 
@@ -166,7 +169,7 @@ impl Host {
     ) -> Result<ResolvedCommand, LaunchFailure> {
         match self {
             Host::Local(local) => local.resolve_command(framework, argv, facts),
-            Host::Ssh(ssh) => ssh.resolve_command(framework, argv, facts).await,
+            Host::Remote(remote) => remote.resolve_command(framework, argv, facts).await,
         }
     }
 
@@ -177,7 +180,7 @@ impl Host {
     pub async fn start(&self, spec: EngineSpec) -> Result<Engine, LaunchFailure> {
         match self {
             Host::Local(local) => local.start(spec).await,
-            Host::Ssh(ssh) => ssh.start(spec).await,
+            Host::Remote(remote) => remote.start(spec).await,
         }
     }
 
@@ -188,7 +191,7 @@ impl Host {
     pub async fn free_port(&self) -> io::Result<u16> {
         match self {
             Host::Local(local) => local.free_port(),
-            Host::Ssh(ssh) => ssh.free_port().await,
+            Host::Remote(remote) => remote.free_port().await,
         }
     }
 
@@ -199,7 +202,7 @@ impl Host {
     pub async fn port_state(&self, port: u16) -> Result<PortState, HostError> {
         match self {
             Host::Local(local) => Ok(local.port_state(port)),
-            Host::Ssh(ssh) => ssh.port_state(port).await,
+            Host::Remote(remote) => remote.port_state(port).await,
         }
     }
 
@@ -211,7 +214,7 @@ impl Host {
     pub async fn running_launches(&self) -> Result<Vec<RunningLaunch>, HostError> {
         match self {
             Host::Local(local) => Ok(local.running_launches().await),
-            Host::Ssh(ssh) => ssh.running_launches().await,
+            Host::Remote(remote) => remote.running_launches().await,
         }
     }
 
@@ -219,7 +222,7 @@ impl Host {
     pub async fn sweep(&self, launches: &[Uuid]) -> SweepReport {
         match self {
             Host::Local(local) => local.sweep(launches).await,
-            Host::Ssh(ssh) => ssh.sweep(launches).await,
+            Host::Remote(remote) => remote.sweep(launches).await,
         }
     }
 
@@ -230,7 +233,7 @@ impl Host {
     pub async fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
         match self {
             Host::Local(local) => Ok(local.leftovers().await),
-            Host::Ssh(ssh) => ssh.leftovers().await,
+            Host::Remote(remote) => remote.leftovers().await,
         }
     }
 
@@ -243,7 +246,7 @@ impl Host {
             Host::Local(local) => {
                 local.remove_leftover(leftover).await.map_err(|error| HostError(format!("{}: {error}", leftover.name)))
             }
-            Host::Ssh(ssh) => ssh.remove_leftover(leftover).await,
+            Host::Remote(remote) => remote.remove_leftover(leftover).await,
         }
     }
 
@@ -251,7 +254,7 @@ impl Host {
     pub fn scrubber(&self) -> &Scrubber {
         match self {
             Host::Local(local) => local.scrubber(),
-            Host::Ssh(ssh) => ssh.scrubber(),
+            Host::Remote(remote) => remote.scrubber(),
         }
     }
 }

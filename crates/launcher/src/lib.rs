@@ -10,7 +10,9 @@ mod host;
 mod local;
 mod machine;
 
+mod agent_host;
 mod agent_program;
+mod link;
 mod remote_engine;
 mod serve;
 mod ssh;
@@ -46,6 +48,7 @@ mod processes;
 mod failure;
 pub mod recognise;
 
+pub use agent_host::{AgentHost, HostError};
 pub use command::{CommandError, CommandOutput, CommandSpec};
 pub use engine::{Engine, EngineSpec, EngineStatus};
 pub use environment::Environment;
@@ -70,7 +73,6 @@ pub use readiness::ReadyFacts;
 pub use resolve::ResolvedCommand;
 pub use scrub::Scrubber;
 pub use serve::serve_exec;
-pub use ssh::{HostError, SshHost};
 pub use ssh_config::{LoadFrom, SshConfig};
 pub use state::{IllegalTransition, may_move};
 pub use stop::{StopReport, SweepReport};

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -11,9 +10,9 @@ use tokio::task::JoinHandle;
 
 use crate::command::{CommandError, failed};
 use crate::failure::ExitFacts;
+use crate::link::{Exec, ExecChild};
 use crate::processes::{self, ProcessIdentity};
 use crate::scrub::Scrubber;
-use crate::ssh::Exec;
 
 /// A running program with its pipes. Dropping it kills the program.
 pub struct PipedProcess {
@@ -35,7 +34,7 @@ impl fmt::Debug for PipedProcess {
 
 enum Process {
     Here(Child),
-    Remote(openssh::Child<Arc<openssh::Session>>),
+    Remote(ExecChild),
 }
 
 /// How much of the end of standard error is kept, in bytes.
@@ -65,10 +64,10 @@ impl PipedProcess {
     /// The agent on another machine.
     pub(crate) fn remote(exec: Exec, scrubber: Scrubber) -> Self {
         let Exec { stdin, stdout, mut child } = exec;
-        let stderr = child.stderr().take();
+        let stderr = child.stderr();
         let complaints = tokio::spawn(async move { scrubber.scrub(&last_of(stderr).await).into_owned() });
         Self {
-            stdin: Some(Box::new(stdin)),
+            stdin: Some(stdin),
             stdout: Some(Box::new(stdout)),
             program: "podium-agent".to_owned(),
             identity: None,

@@ -1,37 +1,46 @@
 //! An engine on another machine: the agent there starts, watches and stops it, and this side follows what it tells.
 
+use std::fmt;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use openssh::ChildStdin;
 use podium_domain::status::LaunchState;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
+use crate::agent_host::{AgentHost, HostError, trouble};
 use crate::engine::{Control, Engine, EngineSpec, EngineStatus, fail, move_to_ready};
 use crate::failure::{ExitFacts, FailureClass, LaunchFailure, LaunchStage};
+use crate::link::{Exec, ExecInput};
 use crate::log::EngineLog;
 use crate::ports::PortState;
 use crate::readiness::ReadyFacts;
 use crate::scrub::Scrubber;
-use crate::ssh::{Exec, HostError, SshHost, trouble};
 use crate::state::may_move;
 use crate::stop::StopReport;
 use crate::wire::{BEAT_INTERVAL, EngineNews, Order, SILENCE_LIMIT};
 
 /// The line to the agent that stays with an engine.
-#[derive(Debug)]
 pub(crate) struct RemoteControl {
-    host: SshHost,
+    host: AgentHost,
     /// The port of this machine under which the engine is reached, or the engine's own where the load is there.
     pub(crate) url_port: u16,
     /// Letting go of it stops the engine.
-    orders: Arc<Mutex<Option<ChildStdin>>>,
+    orders: Arc<Mutex<Option<ExecInput>>>,
     pub(crate) ready: watch::Receiver<Option<ReadyFacts>>,
     stopped: watch::Receiver<Option<StopReport>>,
     over: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for RemoteControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteControl")
+            .field("host", &self.host)
+            .field("url_port", &self.url_port)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long the agent may take for the start of a process, and for its end.
@@ -43,7 +52,7 @@ const LOG_PIECES: usize = 64;
 
 /// Follows the agent that was just given the engine's job.
 pub(crate) async fn start(
-    host: SshHost,
+    host: AgentHost,
     mut exec: Exec,
     spec: EngineSpec,
     url_port: u16,
@@ -70,7 +79,7 @@ pub(crate) async fn start(
     let (over_sender, over) = watch::channel(false);
     let Exec { stdin, stdout, child } = exec;
     let orders = Arc::new(Mutex::new(Some(stdin)));
-    tokio::spawn(beat(orders.clone()));
+    tokio::spawn(beat(Arc::downgrade(&orders)));
     let connection = host.clone();
     let mut follower = Follower {
         status: status.clone(),
@@ -87,7 +96,7 @@ pub(crate) async fn start(
                 Ok(Ok(Some(line))) => line,
                 Ok(_) => break,
                 Err(_) => {
-                    connection.abandon().await;
+                    connection.link().abandon().await;
                     break;
                 }
             };
@@ -113,9 +122,11 @@ pub(crate) async fn start(
 }
 
 /// Lets the agent hear that this side is there, for as long as it may be given orders.
-async fn beat(orders: Arc<Mutex<Option<ChildStdin>>>) {
+async fn beat(orders: Weak<Mutex<Option<ExecInput>>>) {
     loop {
         tokio::time::sleep(BEAT_INTERVAL).await;
+        // Whoever held the engine has let go of it.
+        let Some(orders) = orders.upgrade() else { return };
         let mut orders = orders.lock().await;
         let Some(stdin) = orders.as_mut() else { return };
         // A line that hangs must not keep others from the pipe; the silence that follows is heard on both sides.
@@ -125,7 +136,7 @@ async fn beat(orders: Arc<Mutex<Option<ChildStdin>>>) {
     }
 }
 
-async fn give(stdin: &mut ChildStdin, order: Order) -> io::Result<()> {
+async fn give(stdin: &mut ExecInput, order: Order) -> io::Result<()> {
     let mut line = serde_json::to_vec(&order)?;
     line.push(b'\n');
     stdin.write_all(&line).await?;
@@ -214,7 +225,7 @@ impl RemoteControl {
             let _ = tokio::time::timeout(STOP_DEADLINE, over.wait_for(|over| *over)).await;
         }
         if self.url_port != spec.port {
-            self.host.unforward(self.url_port, spec.port).await;
+            self.host.link().unforward(self.url_port, spec.port).await;
         }
         let told = self.stopped.borrow().clone();
         match told {
