@@ -49,35 +49,34 @@ impl RunTask<'_> {
     /// Tries one candidate. Its own failure is a result; an error stops the run.
     pub(super) async fn try_candidate(&mut self, candidate: &Candidate) -> Result<(), Halt> {
         self.set_candidate(candidate, CandidateOutcome::plain(CandidateStatus::Running)).await?;
-        let failure = self
-            .while_serving(candidate, async |engine, server| self.measure_all(candidate, engine, server).await)
-            .await?;
+        let failure = match self.launch(candidate, podium_store::new_id()).await? {
+            Err(failure) => Some(failure),
+            Ok((engine, server)) => {
+                let outcome = self.measure_all(candidate, &engine, &server).await;
+                self.stop_after(candidate, &engine, outcome).await?
+            }
+        };
         match failure {
             None => self.conclude(candidate).await,
             Some(failure) => self.record_failure(candidate, &failure).await,
         }
     }
 
-    /// Launches a candidate, measures, and stops it; the engine's failure, if it failed.
-    pub(super) async fn while_serving(
+    /// Stops the engine whatever `outcome` measuring had, a halt of the run included, and gives the outcome.
+    pub(super) async fn stop_after(
         &self,
         candidate: &Candidate,
-        measure: impl AsyncFnOnce(&Engine, &Server) -> Result<Option<LaunchFailure>, Halt>,
+        engine: &Engine,
+        outcome: Result<Option<LaunchFailure>, Halt>,
     ) -> Result<Option<LaunchFailure>, Halt> {
-        let (engine, server) = match self.launch(candidate, podium_store::new_id()).await? {
-            Err(failure) => return Ok(Some(failure)),
-            Ok(launched) => launched,
-        };
-        let outcome = measure(&engine, &server).await;
-        // The engine is stopped whatever happened, a halt of the run included.
-        let stopped = self.stop(candidate, &engine).await;
+        let stopped = self.stop(candidate, engine).await;
         let failure = outcome?;
         stopped?;
         Ok(failure)
     }
 
     /// Starts the engine and waits until it has answered a real request.
-    async fn launch(
+    pub(super) async fn launch(
         &self,
         candidate: &Candidate,
         launch_id: Uuid,

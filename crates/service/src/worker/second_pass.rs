@@ -4,9 +4,11 @@
 use podium_domain::confidence::finalists;
 use podium_domain::row::ResultRow;
 use podium_domain::status::MeasurementStatus;
+use podium_launcher::{Engine, LaunchFailure};
 use podium_store::{Candidate, Measurement, NewMeasurement};
 
 use super::Halt;
+use super::measure::Server;
 use super::run_task::RunTask;
 use crate::events::stored;
 use crate::views::RunEvent;
@@ -74,17 +76,13 @@ impl RunTask<'_> {
         if left.is_empty() {
             return Ok(());
         }
-        let failure = self
-            .while_serving(candidate, async |engine, server| {
-                for measurement in &left {
-                    let measured = self.measure_once(candidate, engine, server, measurement).await?;
-                    if let Some(failure) = measured.failure() {
-                        return Ok(Some(failure));
-                    }
-                }
-                Ok(None)
-            })
-            .await?;
+        let failure = match self.launch(candidate, podium_store::new_id()).await? {
+            Err(failure) => Some(failure),
+            Ok((engine, server)) => {
+                let outcome = self.measure_each(candidate, &engine, &server, &left).await;
+                self.stop_after(candidate, &engine, outcome).await?
+            }
+        };
         if let Some(failure) = failure {
             let reason = format!("the engine failed: {failure}");
             for measurement in self.left_of(candidate, round).await? {
@@ -92,6 +90,23 @@ impl RunTask<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes these measurements; the inner value is the engine's failure, if it failed.
+    async fn measure_each(
+        &self,
+        candidate: &Candidate,
+        engine: &Engine,
+        server: &Server,
+        measurements: &[Measurement],
+    ) -> Result<Option<LaunchFailure>, Halt> {
+        for measurement in measurements {
+            let failure = self.measure_once(candidate, engine, server, measurement).await?.failure();
+            if failure.is_some() {
+                return Ok(failure);
+            }
+        }
+        Ok(None)
     }
 
     /// The measurements of a candidate's repeat that have not ended.
