@@ -56,7 +56,7 @@ const ECHO_DEADLINE: Duration = Duration::from_secs(15);
 const ECHOES: u32 = 10;
 
 /// Tokens that engines need to fetch models: handed over on the agent's standard input, never by an argument.
-const FORWARDED_SECRETS: [&str; 2] = ["HF_TOKEN", "HUGGINGFACE_HUB_TOKEN"];
+pub(crate) const FORWARDED_SECRETS: [&str; 2] = ["HF_TOKEN", "HUGGINGFACE_HUB_TOKEN"];
 
 impl AgentHost {
     /// The machine at the other end of `link`, used as `config` says; `environment` is this machine's. Nothing is

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::container::{self, ContainerCommand, Launch};
 use crate::environment::Environment;
 use crate::failure::{ExitFacts, FailureClass, LaunchFailure, LaunchStage};
 use crate::log::{EngineLog, LogLimits};
@@ -47,6 +48,8 @@ pub struct EngineSpec {
     pub startup_timeout: Duration,
     /// Run only when nothing else wants the processor, so that on a small machine the load generator comes first.
     pub idle_priority: bool,
+    /// Where it runs, for an engine that is put into a container; `argv` is what runs inside.
+    pub container: Option<ContainerCommand>,
     /// Where the log is written; made if it is not there. One launch a folder.
     pub folder: PathBuf,
     /// How much of the log is kept.
@@ -115,7 +118,8 @@ impl Engine {
         let starting = EngineStatus { state: LaunchState::Starting, stage: LaunchStage::Loading, failure: None };
         let status = Arc::new(watch::Sender::new(starting));
         let (exit_sender, exit) = watch::channel(None);
-        tokio::spawn(supervise(child, log.clone(), status.clone(), exit_sender));
+        let contained = spec.container.clone().map(|container| (container, spec.launch_id));
+        tokio::spawn(supervise(child, contained, log.clone(), status.clone(), exit_sender));
         let control = Control::Here { client, scrubber };
         Ok(Self { spec, leader, log, status, exit, started, started_at, control })
     }
@@ -272,13 +276,17 @@ impl Engine {
             return report;
         }
         let ended = stop::end_family(Family::new(self.spec.launch_id, self.leader), TERM_GRACE).await;
+        let problem = match &self.spec.container {
+            Some(container) => container::clear(container, self.spec.launch_id).await.err(),
+            None => None,
+        };
         let exit = match ended.left.is_empty() {
             true => Some(self.exited().await),
             false => *self.exit.borrow(),
         };
         let port = stop::settled_port(self.spec.port).await;
         let _ = self.enter(LaunchState::Stopped);
-        StopReport { exit, killed: ended.killed, left: ended.left, port }
+        StopReport { exit, killed: ended.killed, left: ended.left, port, problem }
     }
 
     fn stage(&self) -> LaunchStage {
@@ -354,12 +362,16 @@ impl Drop for Engine {
             // What cannot be signalled here is found by the next sweep.
             let _ = processes::send_signal(member.identity, Signal::KILL);
         }
+        if let Some(container) = &self.spec.container {
+            container::remove_detached(container.clone(), self.spec.launch_id);
+        }
     }
 }
 
 /// Starts the process with its output going to `writer`, in a process group of its own.
 fn spawn(spec: &EngineSpec, writer: io::PipeWriter, environment: &Environment) -> Result<Child, LaunchFailure> {
-    let argv = with_priority(spec, environment);
+    let wanted = command_line(spec);
+    let argv = with_priority(&wanted, spec.idle_priority, environment);
     let Some((program, arguments)) = argv.split_first() else {
         return Err(LaunchFailure::new(LaunchStage::Start, FailureClass::CommandNotFound, "the command is empty"));
     };
@@ -376,34 +388,44 @@ fn spawn(spec: &EngineSpec, writer: io::PipeWriter, environment: &Environment) -
         io::ErrorKind::NotFound => LaunchFailure::new(
             LaunchStage::Start,
             FailureClass::CommandNotFound,
-            format!("`{}` was not found on PATH of this machine", spec.argv[0]),
+            format!("`{}` was not found on PATH of this machine", wanted[0]),
         )
         .hint("install it, or correct the server_command of the plan"),
-        _ => trouble(&format!("`{}` could not be started", spec.argv[0]), error),
+        _ => trouble(&format!("`{}` could not be started", wanted[0]), error),
     })
+}
+
+/// What is started: the engine's command, or the container around it.
+pub(crate) fn command_line(spec: &EngineSpec) -> Vec<String> {
+    let launch = Launch { id: spec.launch_id, argv: &spec.argv, env: &spec.env, folder: &spec.folder };
+    spec.container.as_ref().map_or_else(|| spec.argv.clone(), |container| container.launch(launch))
 }
 
 /// The command, behind `chrt --idle 0` or else `nice -n 19` where idle priority is asked for. Both replace themselves
 /// by the command, so that its process id stays the same.
-fn with_priority(spec: &EngineSpec, environment: &Environment) -> Vec<String> {
+fn with_priority(argv: &[String], idle: bool, environment: &Environment) -> Vec<String> {
     let wrappers: [(&str, &[&str]); 2] = [("chrt", &["--idle", "0"]), ("nice", &["-n", "19"])];
     let wrapper = wrappers.iter().find_map(|(name, words)| {
-        let program = environment.find_program(name).filter(|_| spec.idle_priority)?;
+        let program = environment.find_program(name).filter(|_| idle)?;
         Some(std::iter::once(program.display().to_string()).chain(words.iter().map(|word| (*word).to_owned())))
     });
     // A missing program must be our error, not the wrapper's exit code.
-    let there = spec.argv.first().is_some_and(|first| first.contains('/') || environment.find_program(first).is_some());
-    wrapper.filter(|_| there).into_iter().flatten().chain(spec.argv.iter().cloned()).collect()
+    let there = argv.first().is_some_and(|first| first.contains('/') || environment.find_program(first).is_some());
+    wrapper.filter(|_| there).into_iter().flatten().chain(argv.iter().cloned()).collect()
 }
 
 /// Waits for the process to end, finds out why if nobody asked it to, and then lets everybody know.
 async fn supervise(
     mut child: Child,
+    contained: Option<(ContainerCommand, Uuid)>,
     log: EngineLog,
     status: Arc<watch::Sender<EngineStatus>>,
     exit_sender: watch::Sender<Option<ExitFacts>>,
 ) {
-    let exit = child.wait().await.map_or(ExitFacts { code: None, signal: None }, ExitFacts::from);
+    let mut exit = child.wait().await.map_or(ExitFacts { code: None, signal: None }, ExitFacts::from);
+    if contained.is_some() {
+        exit = container::real_exit(exit);
+    }
     let mut length = log.length();
     let _ = tokio::time::timeout(LOG_DRAIN, length.wait_for(|length| length.closed)).await;
     let (state, stage) = {
@@ -412,7 +434,14 @@ async fn supervise(
     };
     if is_live(state) {
         let lines = processes::off_thread(move || log.ends(SEARCHED_BYTES)).await;
-        fail(&status, &recognise::explain_exit(stage, exit, &lines));
+        let failure = match &contained {
+            Some((container, launch)) => {
+                let out_of_memory = container::ran_out_of_memory(container, *launch).await;
+                container::explain(stage, exit, &lines, out_of_memory)
+            }
+            None => recognise::explain_exit(stage, exit, &lines),
+        };
+        fail(&status, &failure);
     }
     // The engine may have been dropped; then nobody is left to tell.
     let _ = exit_sender.send(Some(exit));

@@ -19,6 +19,8 @@ pub enum FoundBy {
     Path,
     /// It is in the folder that `PODIUM_ENGINES_DIR` names.
     EnginesDir,
+    /// The host's settings name an image or a container for it.
+    Container,
 }
 
 /// A framework that can be started.
@@ -37,6 +39,18 @@ pub struct FrameworkInstall {
     /// The commit that it was built from, where the install says so.
     #[serde(default)]
     pub commit: Option<String>,
+}
+
+impl FrameworkInstall {
+    /// Its version and commit, as far as they are known.
+    pub fn version_text(&self) -> String {
+        let version = self.version.as_deref().unwrap_or("version not known");
+        // llama.cpp's version holds the commit already.
+        match self.commit.as_deref().filter(|commit| !version.contains(commit)) {
+            Some(commit) => format!("{version}, commit {commit}"),
+            None => version.to_owned(),
+        }
+    }
 }
 
 /// How one framework is looked for.
@@ -154,7 +168,7 @@ impl Search {
 
     fn install(&self, program: PathBuf, found_by: FoundBy) -> Result<FrameworkInstall, String> {
         let env = match found_by {
-            FoundBy::Path => Vec::new(),
+            FoundBy::Path | FoundBy::Container => Vec::new(),
             FoundBy::Variable | FoundBy::EnginesDir => env_of(&program)?,
         };
         let package = self.package.and_then(|package| find_package(&program, package));

@@ -20,6 +20,7 @@ mod ssh_config;
 mod wire;
 
 mod command;
+mod container;
 mod environment;
 mod piped;
 
@@ -50,6 +51,7 @@ pub mod recognise;
 
 pub use agent_host::{AgentHost, HostError};
 pub use command::{CommandError, CommandOutput, CommandSpec};
+pub use container::{ContainerCommand, ContainerConfig, ContainerPlace, ImageFacts, Runtime};
 pub use engine::{Engine, EngineSpec, EngineStatus};
 pub use environment::Environment;
 pub use facts::{ContainerRuntime, Disk, HostFacts};

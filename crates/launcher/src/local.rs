@@ -8,11 +8,12 @@ use podium_domain::framework::Framework;
 use uuid::Uuid;
 
 use crate::command::{self, CommandError, CommandOutput, CommandSpec};
+use crate::container::{self, ContainerCommand, ContainerConfig, Surroundings};
 use crate::engine::{Engine, EngineSpec};
 use crate::environment::Environment;
 use crate::facts::{self, HostFacts};
 use crate::failure::LaunchFailure;
-use crate::leftovers::{self, Leftover};
+use crate::leftovers::{self, Leftover, LeftoverKind};
 use crate::piped::PipedProcess;
 use crate::ports::{self, PortState};
 use crate::processes::{self, RunningLaunch};
@@ -37,6 +38,7 @@ pub struct LocalHostOptions {
 #[derive(Debug, Clone)]
 pub struct LocalHost {
     options: Arc<LocalHostOptions>,
+    container: Option<Arc<ContainerConfig>>,
     scrubber: Scrubber,
 }
 
@@ -44,7 +46,7 @@ impl LocalHost {
     /// This machine with these options.
     pub fn new(options: LocalHostOptions) -> Self {
         let scrubber = Scrubber::for_environment(&options.environment, &[]);
-        Self { options: Arc::new(options), scrubber }
+        Self { options: Arc::new(options), container: None, scrubber }
     }
 
     /// This machine with this process's environment and program.
@@ -60,6 +62,17 @@ impl LocalHost {
         }))
     }
 
+    /// The same machine, with its engines in containers.
+    #[must_use]
+    pub fn with_container(mut self, config: Option<ContainerConfig>) -> Self {
+        self.container = config.map(Arc::new);
+        self
+    }
+
+    pub(crate) fn container(&self) -> Option<&ContainerConfig> {
+        self.container.as_deref()
+    }
+
     /// The program `podium-agent` of this machine: `PODIUM_AGENT`, else the one beside `podium`.
     pub(crate) fn agent(&self) -> PathBuf {
         let named = self.options.environment.get("PODIUM_AGENT").map(PathBuf::from);
@@ -71,7 +84,11 @@ impl LocalHost {
     }
 
     pub(crate) async fn facts(&self) -> HostFacts {
-        facts::gather(&self.options.environment, &self.options.data_dir).await
+        let mut facts = facts::gather(&self.options.environment, &self.options.data_dir).await;
+        if let Some(config) = self.container() {
+            container::describe(config, &self.options.environment, &mut facts).await;
+        }
+        facts
     }
 
     pub(crate) async fn run(&self, spec: &CommandSpec) -> Result<CommandOutput, CommandError> {
@@ -88,7 +105,35 @@ impl LocalHost {
         argv: &[String],
         facts: &HostFacts,
     ) -> Result<ResolvedCommand, LaunchFailure> {
+        if let Some(config) = self.container() {
+            return self.resolve_in_container(config, framework, argv, facts.gpus.len());
+        }
         resolve::resolve(framework, argv, facts, &self.options.environment, &self.options.podium)
+    }
+
+    fn resolve_in_container(
+        &self,
+        config: &ContainerConfig,
+        framework: Framework,
+        argv: &[String],
+        gpus: usize,
+    ) -> Result<ResolvedCommand, LaunchFailure> {
+        let mut argv = argv.to_vec();
+        // This very program is no part of an image.
+        let own_program = argv.first_mut().filter(|first| *first == "podium").map(|first| {
+            *first = self.options.podium.display().to_string();
+            self.options.podium.as_path()
+        });
+        let working_folder = container::working_folder();
+        let host = Surroundings {
+            environment: &self.options.environment,
+            working_folder: working_folder.as_deref(),
+            gpus,
+            own_program,
+        };
+        let container = ContainerCommand::of(config, framework, host).ok_or_else(|| container::no_place(framework))?;
+        let version = own_program.map(|_| env!("CARGO_PKG_VERSION").to_owned());
+        Ok(ResolvedCommand { argv, env: Vec::new(), version, container: Some(container) })
     }
 
     /// What engines get on top of what they inherit.
@@ -111,20 +156,50 @@ impl LocalHost {
     }
 
     pub(crate) async fn running_launches(&self) -> Vec<RunningLaunch> {
-        processes::off_thread(processes::running_launches).await
+        let mut running = processes::off_thread(processes::running_launches).await;
+        for container in self.containers().await {
+            if !running.iter().any(|launch| launch.launch_id == container.launch) {
+                running.push(RunningLaunch { launch_id: container.launch, processes: Vec::new() });
+            }
+        }
+        running
     }
 
     pub(crate) async fn sweep(&self, launches: &[Uuid]) -> SweepReport {
-        stop::sweep(launches).await
+        let mut report = stop::sweep(launches).await;
+        if let Some(config) = self.container() {
+            let (found, problem) = container::sweep(config, &self.options.environment, launches).await;
+            for launch in found {
+                if !report.found.iter().any(|(known, _)| *known == launch) {
+                    report.found.push((launch, 0));
+                }
+            }
+            report.problem = report.problem.or(problem);
+        }
+        report
     }
 
     pub(crate) async fn leftovers(&self) -> Vec<Leftover> {
         let data_dir = self.options.data_dir.clone();
-        processes::off_thread(move || leftovers::find(&data_dir)).await
+        let mut found = processes::off_thread(move || leftovers::find(&data_dir)).await;
+        found.extend(self.containers().await.into_iter().map(container::Container::leftover));
+        found
     }
 
     pub(crate) async fn remove_leftover(&self, leftover: &Leftover) -> io::Result<()> {
+        if let (LeftoverKind::Container, Some(launch)) = (leftover.kind, leftover.launch) {
+            let Some(problem) = self.sweep(&[launch]).await.problem else { return Ok(()) };
+            return Err(io::Error::other(problem));
+        }
         leftovers::remove(leftover.clone(), self.options.data_dir.clone()).await
+    }
+
+    /// Containers of launches; none where the runtime does not tell.
+    async fn containers(&self) -> Vec<container::Container> {
+        match self.container() {
+            Some(config) => container::containers(config, &self.options.environment).await.unwrap_or_default(),
+            None => Vec::new(),
+        }
     }
 
     pub(crate) fn scrubber(&self) -> &Scrubber {

@@ -243,7 +243,7 @@ impl RemoteControl {
                 PortState::Taken { owner: None }
             }
         };
-        StopReport { exit: None, killed: report.killed, left: report.left, port }
+        StopReport { exit: None, killed: report.killed, left: report.left, port, problem: report.problem }
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use podium_domain::framework::Framework;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use crate::container::{ContainerCommand, run_to_end};
 use crate::environment::{Environment, is_executable};
 use crate::facts::HostFacts;
 use crate::failure::{FailureClass, LaunchFailure, LaunchStage};
@@ -19,6 +21,19 @@ pub struct ResolvedCommand {
     pub env: Vec<(String, String)>,
     /// The framework's version, where it is known before the start.
     pub version: Option<String>,
+    /// Where it runs, for a host whose engines are put into containers.
+    #[serde(default)]
+    pub container: Option<ContainerCommand>,
+}
+
+impl ResolvedCommand {
+    /// The words that run it to its end on the host, in a container of its own where engines are in some.
+    pub fn to_the_end(&self) -> Vec<String> {
+        match &self.container {
+            Some(container) => run_to_end(container, Uuid::new_v4(), &self.argv),
+            None => self.argv.clone(),
+        }
+    }
 }
 
 /// Finds the program for the first words of a server command: `podium` is this very program, a word with a slash is
@@ -38,7 +53,7 @@ pub(crate) fn resolve(
     };
     let with = |program: &Path, env: Vec<(String, String)>, version: Option<String>| {
         let argv = std::iter::once(program.display().to_string()).chain(rest.iter().cloned()).collect();
-        Ok(ResolvedCommand { argv, env, version })
+        Ok(ResolvedCommand { argv, env, version, container: None })
     };
     if first == "podium" {
         return with(podium, Vec::new(), Some(env!("CARGO_PKG_VERSION").to_owned()));

@@ -308,7 +308,7 @@ fn prepare(setup: Setup) -> Result<(LocalHost, PathBuf), String> {
     let environment = Environment::from_pairs(pairs.chain(setup.env.iter().cloned()));
     let podium = setup.podium.or_else(|| environment.find_program("podium")).unwrap_or_else(|| "podium".into());
     let options = LocalHostOptions { data_dir: work.clone(), podium, environment, extra_env: setup.env };
-    Ok((LocalHost::new(options), work))
+    Ok((LocalHost::new(options).with_container(setup.container), work))
 }
 
 fn command(job: RunJob, host: &LocalHost) -> CommandSpec {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::container::ContainerConfig;
 use crate::scrub::names_a_secret;
 use crate::wire::Setup;
 
@@ -40,6 +41,9 @@ pub struct SshConfig {
     /// Variables for everything that is started on the host. No secrets: this is stored.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// How engines are put into containers there; they are started as plain processes where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerConfig>,
     /// Where the load comes from.
     #[serde(default)]
     pub load_from: LoadFrom,
@@ -82,12 +86,18 @@ impl SshConfig {
                 problems.push(("env", text));
             }
         }
+        problems.extend(self.container.iter().flat_map(ContainerConfig::problems));
         problems
     }
 
     pub(crate) fn setup(&self, secrets: impl Iterator<Item = (String, String)>) -> Setup {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.clone()));
-        Setup { folder: self.folder.clone(), podium: self.podium.clone(), env: secrets.chain(own).collect() }
+        Setup {
+            folder: self.folder.clone(),
+            podium: self.podium.clone(),
+            env: secrets.chain(own).collect(),
+            container: self.container.clone(),
+        }
     }
 }
 

@@ -22,12 +22,15 @@ pub struct StopReport {
     pub left: Vec<ProcessInfo>,
     /// The port afterwards.
     pub port: PortState,
+    /// Why what it left could not be looked for or removed; `None` where that was done.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 impl StopReport {
-    /// Whether no process is left and the port is free.
+    /// Whether no process and no container is left and the port is free.
     pub fn is_clean(&self) -> bool {
-        self.left.is_empty() && self.port.is_free()
+        self.left.is_empty() && self.problem.is_none() && self.port.is_free()
     }
 }
 

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::command::CommandOutput;
+use crate::container::{ContainerCommand, ContainerConfig};
 use crate::engine::EngineSpec;
 use crate::facts::HostFacts;
 use crate::failure::{ExitFacts, LaunchFailure, LaunchStage};
@@ -24,7 +25,7 @@ use crate::stop::{StopReport, SweepReport};
 
 /// The version of everything in this module. The agent is copied by its hash, so that another version is only met when
 /// somebody starts one by hand.
-pub(crate) const WIRE_VERSION: u32 = 2;
+pub(crate) const WIRE_VERSION: u32 = 3;
 
 /// How often each side of an engine's line lets the other hear that it is there.
 pub(crate) const BEAT_INTERVAL: Duration = Duration::from_secs(4);
@@ -50,6 +51,9 @@ pub(crate) struct Setup {
     pub(crate) podium: Option<PathBuf>,
     /// Variables on top of the login's.
     pub(crate) env: Vec<(String, String)>,
+    /// How engines are put into containers.
+    #[serde(default)]
+    pub(crate) container: Option<ContainerConfig>,
 }
 
 /// One thing to do.
@@ -137,6 +141,7 @@ pub(crate) struct EngineJob {
     pub(crate) endpoint: Endpoint,
     pub(crate) startup_timeout_ms: u64,
     pub(crate) idle_priority: bool,
+    pub(crate) container: Option<ContainerCommand>,
 }
 
 impl EngineJob {
@@ -150,6 +155,7 @@ impl EngineJob {
             endpoint: spec.endpoint,
             startup_timeout_ms: u64::try_from(spec.startup_timeout.as_millis()).unwrap_or(u64::MAX),
             idle_priority: spec.idle_priority,
+            container: spec.container.clone(),
         }
     }
 
@@ -163,6 +169,7 @@ impl EngineJob {
             endpoint: self.endpoint,
             startup_timeout: std::time::Duration::from_millis(self.startup_timeout_ms),
             idle_priority: self.idle_priority,
+            container: self.container,
             folder,
             // The whole log is streamed away while it grows; the far end keeps it. Here it is a buffer on disk.
             log_limits: LogLimits::default(),

@@ -75,6 +75,7 @@ impl Machine {
             endpoint: Endpoint::Completions,
             startup_timeout: Duration::from_secs(60),
             idle_priority: false,
+            container: None,
             folder: self.folder.path().join("launch"),
             log_limits: LogLimits::default(),
         }

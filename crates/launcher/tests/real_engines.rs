@@ -48,6 +48,7 @@ async fn start(host: &Host, framework: Framework, command: &str, folder: &Path) 
         endpoint: Endpoint::Completions,
         startup_timeout: Duration::from_secs(300),
         idle_priority: true,
+        container: None,
         folder: folder.join(framework.id()),
         log_limits: LogLimits::default(),
     };

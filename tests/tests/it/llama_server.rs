@@ -108,6 +108,7 @@ async fn spec(bench: &Bench, model: &Path) -> EngineSpec {
         endpoint: Endpoint::Completions,
         startup_timeout: Duration::from_secs(120),
         idle_priority: true,
+        container: None,
         folder: bench.folder().join("direct"),
         log_limits: LogLimits::default(),
     }

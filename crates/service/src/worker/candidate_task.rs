@@ -119,6 +119,7 @@ impl RunTask<'_> {
                 endpoint: self.plan.benchmark.endpoint,
                 startup_timeout: Duration::from_secs_f64(self.plan.benchmark.startup_timeout_s),
                 idle_priority: self.options.idle_engines,
+                container: resolved.container,
                 folder: launch_folder(self.worker.data_dir(), launch_id),
                 log_limits: LogLimits::default(),
             };
