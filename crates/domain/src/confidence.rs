@@ -8,6 +8,7 @@
 mod choice;
 mod difference;
 mod finalists;
+mod runs;
 mod steadiness;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::bootstrap::Interval;
 pub use choice::{Choice, EndedMeasurement, choose};
 pub use difference::{Difference, Verdict};
 pub use finalists::{FINALISTS, finalists};
+pub use runs::fold_runs;
 pub use steadiness::Steadiness;
 
 /// Seeds every bootstrap here, so that stored figures give the same interval for ever.

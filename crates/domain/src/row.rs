@@ -337,6 +337,11 @@ impl ResultRow {
         self.podium.as_ref()?.repeats.as_ref()
     }
 
+    /// Which measurement of its load it says it is: see [`RowExtension::repeat`].
+    pub fn run_number(&self) -> Option<u32> {
+        self.podium.as_ref()?.repeat
+    }
+
     /// Whether its figures are those of a single measurement, as far as the row says.
     pub fn is_measured_once(&self) -> bool {
         self.podium.as_ref().and_then(|podium| podium.measured_times).is_none_or(|times| times <= 1)

@@ -92,7 +92,10 @@ pub fn choose(ended: &[EndedMeasurement<'_>]) -> Choice {
     } else {
         others.into_iter().filter(|&i| ended[i].summary.is_some()).collect()
     };
-    Choice { index: middle(ended, &counted), repeats: Some(repeats(ended, ended[evidence[0]].load_point, &counted)) }
+    Choice {
+        index: middle_of(&counted, |i| ended[i].throughput()),
+        repeats: Some(repeats(ended, ended[evidence[0]].load_point, &counted)),
+    }
 }
 
 fn of_first_pass(ended: &[EndedMeasurement<'_>]) -> Option<usize> {
@@ -101,9 +104,10 @@ fn of_first_pass(ended: &[EndedMeasurement<'_>]) -> Option<usize> {
     best_measurement(&figures).map(|index| first[index])
 }
 
-fn middle(ended: &[EndedMeasurement<'_>], counted: &[usize]) -> Option<usize> {
+/// The one of middle throughput, the lower of two; `None` for none.
+pub(super) fn middle_of(counted: &[usize], throughput: impl Fn(usize) -> f64) -> Option<usize> {
     let mut sorted = counted.to_vec();
-    sorted.sort_by(|&a, &b| ended[a].throughput().total_cmp(&ended[b].throughput()));
+    sorted.sort_by(|&a, &b| throughput(a).total_cmp(&throughput(b)));
     sorted.get(sorted.len().checked_sub(1)? / 2).copied()
 }
 

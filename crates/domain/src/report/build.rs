@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{candidates, hardware, lengths, scenario_names, simulated, sla, title, versions, workload};
 use super::*;
-use crate::confidence::Difference;
+use crate::confidence::{Difference, fold_runs};
 use crate::fairness::{self, Finding};
 use crate::plan::Plan;
 use crate::ranking::{self, in_mode};
@@ -45,11 +45,18 @@ pub struct ReportInput<'a> {
 
 impl Report {
     /// Makes the report. The SLA verdict of every row is recomputed from its figures.
+    ///
+    /// Rows without a plan may be several runs of one measurement: see [`fold_runs`].
     pub fn build(mut input: ReportInput<'_>) -> Report {
         for row in &mut input.rows {
             row.recompute_sla();
         }
         let mut rows = std::mem::take(&mut input.rows);
+        if input.plan.is_none() {
+            let (kept, folded) = fold_runs(rows);
+            rows = kept;
+            input.also_measured.extend(folded);
+        }
         let fairness = fairness::prove(rows.iter().chain(&input.also_measured));
         rows.iter_mut().for_each(|row| fairness::fill_normalization(&fairness, row));
         let mut draft = Draft::new(&input, &rows);

@@ -18,6 +18,7 @@ pub(super) fn row(tool: Tool, document: &Map<String, Value>, options: &ImportOpt
     if let Some(error) = text_at(document, "error").filter(|_| document.contains_key("serve_overrides")) {
         // A run of a sweep that failed has nothing but its reason.
         row.candidate_id = options.candidate_id.clone().unwrap_or_else(|| sweep_candidate(document, options));
+        set_run_number(document, &mut row);
         return failed(row, RowStatus::Failed, error.to_owned());
     }
     let server = map_at(document, "server_info");
@@ -28,6 +29,7 @@ pub(super) fn row(tool: Tool, document: &Map<String, Value>, options: &ImportOpt
     if tool == Tool::VllmSweep && options.candidate_id.is_none() {
         row.candidate_id = sweep_candidate(document, options);
     }
+    set_run_number(document, &mut row);
     let label = text_at(document, "label").or(text_at(document, "tag"));
     row.workload.scenario = Some(scenario(options, label));
     row.workload.kind = text_at(document, "dataset_name").map(str::to_owned);
@@ -50,6 +52,14 @@ pub(super) fn row(tool: Tool, document: &Map<String, Value>, options: &ImportOpt
     let completed = if found.is_empty() { completed } else { Some(found.iter().filter(|s| !s.failed).count() as u64) };
     note_origin(&mut row, tool, recomputed, found.len() as u64);
     finish(row, completed, validity)
+}
+
+/// A sweep numbers the runs of one measurement from 0.
+fn set_run_number(document: &Map<String, Value>, row: &mut ResultRow) {
+    let number = count_at(document, "run_number").and_then(|number| u32::try_from(number).ok()?.checked_add(1));
+    if let Some(podium) = &mut row.podium {
+        podium.repeat = number;
+    }
 }
 
 /// A row of which only the origin is known.

@@ -241,6 +241,7 @@ fn runs_of_a_sweep_are_told_apart_by_their_server_flags() {
     let ids: Vec<_> = rows.iter().map(|row| row.candidate_id.as_str()).collect();
     assert_eq!(ids, ["vllm-max-num-seqs-64", "vllm-max-num-seqs-128"]);
     assert_eq!(rows[1].failure_reason.as_deref(), Some("server died"));
+    assert_eq!(rows.iter().map(|row| row.run_number()).collect::<Vec<_>>(), [Some(1), Some(2)]);
 }
 
 #[test]
