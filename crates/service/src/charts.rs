@@ -7,11 +7,15 @@ mod draw;
 mod from_report;
 mod hues;
 mod model;
+mod png;
 mod scale;
 
 use podium_domain::report::Report;
 use podium_formats::report::Figure;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use crate::error::{Error, Result};
 
 pub use draw::svg;
 pub use from_report::models;
@@ -60,6 +64,21 @@ impl AsRef<Figure> for Chart {
 /// The charts of a report, drawn, in the order in which they are shown.
 pub fn for_report(report: &Report) -> Vec<Chart> {
     models(report).iter().map(svg).collect()
+}
+
+/// A chart as PNG, dark on white at twice its size.
+///
+/// # Errors
+/// When drawing it fails, which is a fault of Podium.
+pub async fn png(chart: Chart) -> Result<Vec<u8>> {
+    // Tens of milliseconds of a core, which no other request should wait for.
+    let drawn = spawn_blocking(move || png::draw(&chart.figure.svg)).await.map_err(Error::internal)?;
+    drawn.map_err(Error::internal)
+}
+
+/// Chart `number` of a report, counted from 1 in the order of [`for_report`]; the others are not drawn.
+pub fn numbered(report: &Report, number: usize) -> Option<Chart> {
+    models(report).get(number.checked_sub(1)?).map(svg)
 }
 
 #[cfg(test)]

@@ -46,6 +46,10 @@ fn figure(chart: &Chart, file: &str) -> AnyView {
                     "SVG"
                 </a>
                 " "
+                <a href=format!("{file}.png") rel="external" aria-label=format!("{} as PNG", chart.figure.title)>
+                    "PNG"
+                </a>
+                " "
                 <a href=format!("{file}.csv") rel="external" download aria-label=format!("{} as CSV", chart.figure.title)>
                     "CSV"
                 </a>
