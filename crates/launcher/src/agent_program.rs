@@ -29,16 +29,18 @@ fn copy_script(hash: &str) -> String {
     )
 }
 
-/// Sees to it that the host has the agent; its path there, below the user's home. `start` starts a constant script of ours
-/// with the host's `sh`, in the home.
+/// A machine's `sh` in the user's home, for constant scripts of ours.
+pub(crate) trait Shell: Sync {
+    /// Starts a script; the error is what the system or the way there said.
+    fn start(&self, script: &str) -> impl Future<Output = Result<Exec, String>> + Send;
+}
+
+/// Sees to it that the machine of the shell has the agent; its path there, below the user's home.
 ///
 /// # Errors
 /// A sentence with what to do.
-pub(crate) async fn ensure(
-    start: impl AsyncFn(String) -> Result<Exec, String>,
-    program: &Path,
-) -> Result<String, String> {
-    let architecture = ask(&start, "uname -m", &[]).await?;
+pub(crate) async fn ensure(shell: &impl Shell, program: &Path) -> Result<String, String> {
+    let architecture = ask(shell, "uname -m", &[]).await?;
     let program = program_for(program, architecture.trim());
     let bytes = tokio::fs::read(&program).await.map_err(|error| {
         format!(
@@ -48,7 +50,7 @@ pub(crate) async fn ensure(
         )
     })?;
     let hash = hex::encode(Sha256::digest(&bytes));
-    let told = ask(&start, &probe_script(&hash), &[]).await?;
+    let told = ask(shell, &probe_script(&hash), &[]).await?;
     let mut lines = told.lines();
     let mut next = || lines.next().unwrap_or_default().trim().to_owned();
     let (system, machine, libc, found) = (next(), next(), next(), next());
@@ -57,7 +59,7 @@ pub(crate) async fn ensure(
     }
     fits(&bytes, &machine, &libc)?;
     if !found.starts_with(&hash) {
-        let written = ask(&start, &copy_script(&hash), &bytes).await?;
+        let written = ask(shell, &copy_script(&hash), &bytes).await?;
         if !written.starts_with(&hash) {
             return Err("podium-agent arrived damaged on the host: check its disk, then try again".to_owned());
         }
@@ -121,13 +123,9 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Runs a constant script of ours with `sh`.
-async fn ask(
-    start: &impl AsyncFn(String) -> Result<Exec, String>,
-    script: &str,
-    input: &[u8],
-) -> Result<String, String> {
+async fn ask(shell: &impl Shell, script: &str, input: &[u8]) -> Result<String, String> {
     let failed = |error: &dyn std::fmt::Display| format!("the host did not answer: {error}; try it by hand");
-    let Exec { mut stdin, mut stdout, mut child } = start(script.to_owned()).await.map_err(|error| failed(&error))?;
+    let Exec { mut stdin, mut stdout, mut child } = shell.start(script).await.map_err(|error| failed(&error))?;
     let feed = async move {
         stdin.write_all(input).await?;
         stdin.shutdown().await

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::frameworks::{self, FrameworkInstall};
 use crate::gpus::{self, Gpu};
 use crate::model_cache::{self, ModelCache};
+use crate::slurm::ClusterFacts;
 
 /// Space of the file system that holds the data folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,9 @@ pub struct HostFacts {
     pub model_caches: Vec<ModelCache>,
     /// Container programs on PATH.
     pub container_runtimes: Vec<ContainerRuntime>,
+    /// The cluster that the machine is the login node of.
+    #[serde(default)]
+    pub cluster: Option<ClusterFacts>,
     /// Frameworks that can be started here.
     pub frameworks: Vec<FrameworkInstall>,
     /// What was looked for and is wrong, each a sentence that says what to do.
@@ -77,7 +81,7 @@ pub struct HostFacts {
 
 impl HostFacts {
     /// What is known of a host that could not be looked at: why.
-    pub(crate) fn unreachable(problem: String) -> Self {
+    pub fn unreachable(problem: String) -> Self {
         HostFacts {
             host_name: String::new(),
             os: String::new(),
@@ -92,6 +96,7 @@ impl HostFacts {
             cuda_version: None,
             model_caches: Vec::new(),
             container_runtimes: Vec::new(),
+            cluster: None,
             frameworks: Vec::new(),
             problems: vec![problem],
             checked_at: OffsetDateTime::now_utc(),
@@ -136,6 +141,7 @@ pub(crate) async fn gather(environment: &Environment, data_dir: &Path) -> HostFa
         cuda_version,
         model_caches: model_cache::find(environment),
         container_runtimes: [docker, podman].into_iter().flatten().collect(),
+        cluster: None,
         frameworks,
         problems,
         checked_at: OffsetDateTime::now_utc(),

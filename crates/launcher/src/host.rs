@@ -20,6 +20,7 @@ use crate::ports::PortState;
 use crate::processes::RunningLaunch;
 use crate::resolve::ResolvedCommand;
 use crate::scrub::Scrubber;
+use crate::slurm::Interruption;
 use crate::ssh::SshLink;
 use crate::ssh_config::{LoadFrom, SshConfig};
 use crate::stop::SweepReport;
@@ -84,6 +85,34 @@ impl Host {
         match self {
             Host::Local(_) => {}
             Host::Remote(remote) => remote.close().await,
+        }
+    }
+
+    /// Gives a node of a cluster back, and lets go of what a connection holds.
+    ///
+    /// # Errors
+    /// The cluster does not answer, so that the job that holds the node may still be there.
+    pub async fn release(&self) -> Result<(), HostError> {
+        match self {
+            Host::Local(_) => Ok(()),
+            Host::Remote(remote) => remote.link().release().await,
+        }
+    }
+
+    /// What took a node of a cluster away from us; `None` where nothing did. Takes until the cluster has decided what
+    /// becomes of the job.
+    pub async fn interruption(&self) -> Option<Interruption> {
+        match self {
+            Host::Local(_) => None,
+            Host::Remote(remote) => remote.link().interruption().await,
+        }
+    }
+
+    /// The node's name, where the host is a node of a cluster.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Host::Remote(remote) => remote.link().node(),
+            Host::Local(_) => None,
         }
     }
 

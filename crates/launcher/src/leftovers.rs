@@ -31,7 +31,7 @@ pub enum LeftoverKind {
 pub struct Leftover {
     /// What it is.
     pub kind: LeftoverKind,
-    /// The launch that it belongs to; `None` for what belongs to none.
+    /// The launch that it belongs to, a job's run; `None` for what belongs to none.
     pub launch: Option<Uuid>,
     /// What it is removed by: a launch's id, a path, a container's name, a job's number.
     pub name: String,

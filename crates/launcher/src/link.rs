@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::process::Command;
 
 use crate::agent_host::HostError;
+use crate::slurm::{Interruption, SlurmLink};
 use crate::ssh::SshLink;
 
 /// How the agent of a machine is started and talked to.
@@ -16,6 +17,8 @@ use crate::ssh::SshLink;
 pub(crate) enum Link {
     /// By SSH.
     Ssh(Box<SshLink>),
+    /// By Slurm, on a node that a job of ours holds.
+    Slurm(Box<SlurmLink>),
 }
 
 impl Link {
@@ -23,6 +26,7 @@ impl Link {
     pub(crate) async fn connect(&self) -> Result<(), HostError> {
         match self {
             Link::Ssh(ssh) => ssh.connect().await,
+            Link::Slurm(slurm) => slurm.connect().await,
         }
     }
 
@@ -30,6 +34,7 @@ impl Link {
     pub(crate) async fn close(&self) {
         match self {
             Link::Ssh(ssh) => ssh.close().await,
+            Link::Slurm(slurm) => slurm.close().await,
         }
     }
 
@@ -37,6 +42,7 @@ impl Link {
     pub(crate) async fn abandon(&self) {
         match self {
             Link::Ssh(ssh) => ssh.abandon().await,
+            Link::Slurm(slurm) => slurm.abandon().await,
         }
     }
 
@@ -44,6 +50,7 @@ impl Link {
     pub(crate) async fn spawn(&self, word: &'static str) -> Result<Exec, HostError> {
         match self {
             Link::Ssh(ssh) => ssh.spawn(word).await,
+            Link::Slurm(slurm) => slurm.spawn(word).await,
         }
     }
 
@@ -51,13 +58,43 @@ impl Link {
     pub(crate) async fn forward(&self, port: u16) -> Result<u16, HostError> {
         match self {
             Link::Ssh(ssh) => ssh.forward(port).await,
+            Link::Slurm(slurm) => {
+                Err(slurm.lost(&"no port is forwarded to a node: the load comes from the node itself"))
+            }
         }
     }
 
     /// Closes what [`Link::forward`] opened.
     pub(crate) async fn unforward(&self, local: u16, port: u16) {
+        if let Link::Ssh(ssh) = self {
+            ssh.unforward(local, port).await;
+        }
+    }
+
+    /// The node's name, on a cluster.
+    pub(crate) fn node(&self) -> Option<&str> {
         match self {
-            Link::Ssh(ssh) => ssh.unforward(local, port).await,
+            Link::Ssh(_) => None,
+            Link::Slurm(slurm) => Some(slurm.node()),
+        }
+    }
+
+    /// What took the machine away from us; `None` where nothing did.
+    pub(crate) async fn interruption(&self) -> Option<Interruption> {
+        match self {
+            Link::Ssh(_) => None,
+            Link::Slurm(slurm) => slurm.interruption().await,
+        }
+    }
+
+    /// Gives the machine back, and ends the connection.
+    pub(crate) async fn release(&self) -> Result<(), HostError> {
+        match self {
+            Link::Ssh(ssh) => {
+                ssh.close().await;
+                Ok(())
+            }
+            Link::Slurm(slurm) => slurm.release().await,
         }
     }
 
@@ -65,6 +102,7 @@ impl Link {
     pub(crate) fn lost(&self, error: &dyn std::fmt::Display) -> HostError {
         match self {
             Link::Ssh(ssh) => ssh.lost(error),
+            Link::Slurm(slurm) => slurm.lost(error),
         }
     }
 }

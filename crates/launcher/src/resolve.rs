@@ -153,6 +153,7 @@ mod tests {
             cuda_version: None,
             model_caches: vec![],
             container_runtimes: vec![],
+            cluster: None,
             frameworks,
             problems: vec![],
             checked_at: OffsetDateTime::UNIX_EPOCH,

@@ -9,7 +9,7 @@ use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder};
 use tokio::sync::Mutex;
 
 use crate::agent_host::HostError;
-use crate::agent_program;
+use crate::agent_program::{self, Shell};
 use crate::link::Exec;
 use crate::processes;
 use crate::ssh_config::SshConfig;
@@ -67,11 +67,7 @@ impl SshLink {
             end_clients(&lost.session).await;
         }
         let session = Arc::new(open(&self.config).await?);
-        let placed = tokio::time::timeout(
-            AGENT_DEADLINE,
-            agent_program::ensure(async |script: String| script_on(&session, &script).await, &self.agent),
-        )
-        .await;
+        let placed = tokio::time::timeout(AGENT_DEADLINE, agent_program::ensure(&session, &self.agent)).await;
         let agent = placed
             .map_err(|_| {
                 let minutes = AGENT_DEADLINE.as_secs() / 60;
@@ -146,11 +142,12 @@ impl SshLink {
     }
 }
 
-/// Starts a constant script of ours with the host's `sh`.
-async fn script_on(session: &Arc<Session>, script: &str) -> Result<Exec, String> {
-    let mut command = session.clone().arc_command("sh");
-    command.arg("-c").arg(script);
-    Exec::far(command).await
+impl Shell for Arc<Session> {
+    async fn start(&self, script: &str) -> Result<Exec, String> {
+        let mut command = self.clone().arc_command("sh");
+        command.arg("-c").arg(script);
+        Exec::far(command).await
+    }
 }
 
 fn loopback(port: u16) -> std::net::SocketAddr {
