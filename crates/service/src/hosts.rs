@@ -2,7 +2,7 @@
 
 use podium_domain::report::THIS_MACHINE;
 use podium_formats::plan::Problem;
-use podium_launcher::{HostFacts, SshConfig};
+use podium_launcher::{HostFacts, LocalHost, SshConfig};
 use podium_store::{NewHost, NewMachine};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,6 +14,9 @@ use crate::views::HostView;
 
 /// The word of a host that is reached by SSH.
 const SSH: &str = "ssh";
+
+/// The word of this machine's containers.
+const CONTAINER: &str = "container";
 
 /// The word of the machine that Podium runs on.
 const LOCAL: &str = "local";
@@ -57,7 +60,7 @@ impl Service {
         view(self.store().host(id).await?)
     }
 
-    /// Adds a host that is reached by SSH. Nothing is connected; see [`Service::check_host`].
+    /// Adds a host that is reached by SSH, or containers of this machine. Nothing is connected; see [`Service::check_host`].
     ///
     /// # Errors
     /// [`Error::Invalid`] with every problem of the settings, [`Error::Conflict`] where the name is taken.
@@ -66,10 +69,10 @@ impl Service {
         valid(name, config)?;
         let new = NewHost {
             name: name.to_owned(),
-            kind: SSH.to_owned(),
+            kind: kind_of(config).to_owned(),
             config: serde_json::to_value(config).map_err(Error::internal)?,
-            // Whoever has the key reaches it.
-            machine: None,
+            // Whoever has the key reaches a host of SSH.
+            machine: config.is_here().then(|| self.machine().to_owned()),
             created_by: caller.person,
         };
         let Some(host) = self.store().insert_host(&new).await? else { return Err(taken(name)) };
@@ -85,6 +88,10 @@ impl Service {
         caller.require(Role::Admin)?;
         valid(name, config)?;
         self.not_this_machine(id).await?;
+        if self.store().host(id).await?.kind != kind_of(config) {
+            let text = "a host stays reached by SSH, or stays here: remove it and add the other";
+            return Err(Error::Invalid { problems: vec![Problem::new("destination", None, text)] });
+        }
         let json = serde_json::to_value(config).map_err(Error::internal)?;
         if !self.store().update_host(id, name, &json).await? {
             return Err(taken(name));
@@ -132,8 +139,8 @@ impl Service {
         }
         match host.kind.as_str() {
             LOCAL => Ok(self.host().clone()),
-            SSH => match (serde_json::from_value(host.config.clone()), self.host()) {
-                (Ok(config), podium_launcher::Host::Local(this)) => Ok(podium_launcher::Host::ssh(this, config)),
+            SSH | CONTAINER => match (serde_json::from_value(host.config.clone()), self.host()) {
+                (Ok(config), podium_launcher::Host::Local(this)) => Ok(reached(this, config)),
                 (Err(error), _) => Err(format!("the settings of {} cannot be read: {error}; edit the host", host.name)),
                 (Ok(_), _) => Err("Podium's own machine is not a local one".to_owned()),
             },
@@ -148,6 +155,17 @@ impl Service {
         let json = serde_json::to_value(&facts).map_err(Error::internal)?;
         self.store().set_host_facts(host.id, &json).await?;
         Ok(facts)
+    }
+}
+
+fn kind_of(config: &SshConfig) -> &'static str {
+    if config.is_here() { CONTAINER } else { SSH }
+}
+
+fn reached(this: &LocalHost, config: SshConfig) -> podium_launcher::Host {
+    match config.is_here() {
+        true => podium_launcher::Host::Local(this.clone().with_container(config.container)),
+        false => podium_launcher::Host::ssh(this, config),
     }
 }
 
@@ -168,7 +186,7 @@ fn valid(name: &str, config: &SshConfig) -> Result<()> {
 
 fn view(host: podium_store::Host) -> Result<HostView> {
     let facts = host.facts.filter(|facts| *facts != Value::Null).map(serde_json::from_value).transpose();
-    let ssh = (host.kind == SSH).then(|| serde_json::from_value(host.config)).transpose();
+    let ssh = (host.kind == SSH || host.kind == CONTAINER).then(|| serde_json::from_value(host.config)).transpose();
     Ok(HostView {
         id: host.id,
         name: host.name,

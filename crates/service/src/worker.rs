@@ -6,6 +6,7 @@ mod candidate_task;
 mod curves;
 mod expand;
 mod finish;
+mod image;
 mod job;
 mod lease_keeper;
 mod live_log;

@@ -1,20 +1,24 @@
 //! `podium host`
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod settings;
+
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
-use podium_launcher::{HostFacts, LoadFrom, SshConfig};
+use clap::{Args, Subcommand};
+use podium_launcher::{HostFacts, ModelCache, SshConfig};
 use podium_service::{Caller, HostView, Service};
 
+use self::settings::Settings;
 use super::{DataArgs, Opened, print};
 
-/// Add, check, list and remove the machines that engines run on
+/// Add, change, check, list and remove the machines that engines run on
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   podium host add gpu1                                    as `ssh gpu1` reaches it
   podium host add gpu1 me@10.0.0.7 --folder /data/models --env PODIUM_ENGINES_DIR=/opt/engines
+  podium host add gpu1 --container docker --image vllm=vllm/vllm-openai:v0.12.0 --mount /data/models
+  podium host add box --here --container podman --image llama_cpp=ghcr.io/ggml-org/llama.cpp:server
+  podium host edit gpu1 --container-flag=--shm-size=32g
   podium host check gpu1
   podium host list
   podium run plan.yaml --host gpu1
@@ -27,7 +31,8 @@ pub(super) struct HostArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    Add(AddArgs),
+    Add(Box<AddArgs>),
+    Edit(Box<EditArgs>),
     /// Look at a host again: what the machine is, and which frameworks are on it
     #[command(after_help = "Examples:
   podium host check gpu1
@@ -40,11 +45,13 @@ enum Action {
     Remove(NameArgs),
 }
 
-/// Add a host that is reached by SSH, and look at it
+/// Add a host that is reached by SSH, or containers of this machine, and look at it
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   podium host add gpu1
-  podium host add gpu1 me@10.0.0.7 --folder /data/models")]
+  podium host add gpu1 me@10.0.0.7 --folder /data/models
+  podium host add gpu1 --container docker --image vllm=vllm/vllm-openai:v0.12.0 --mount /data/models --gpus 6,7
+  podium host add box --here --container podman --exec sglang=my-container")]
 struct AddArgs {
     /// What the host is called here
     name: String,
@@ -52,40 +59,40 @@ struct AddArgs {
     /// What `ssh` is given [default: the name]
     destination: Option<String>,
 
-    /// An SSH configuration file to use instead of ~/.ssh/config
-    #[arg(long, value_name = "FILE")]
-    ssh_config: Option<PathBuf>,
+    /// The engines run in containers of this machine, without SSH
+    #[arg(long, conflicts_with = "destination", requires = "container")]
+    here: bool,
 
-    /// The working folder on the host: relative paths of a plan lead from there [default: the home folder]
-    #[arg(long, value_name = "FOLDER")]
-    folder: Option<PathBuf>,
-
-    /// Where `podium` is on the host, for simulated engines [default: looked up on PATH]
-    #[arg(long, value_name = "FILE")]
-    podium: Option<PathBuf>,
-
-    /// The podium-agent of this machine to copy there, for a host of another kind [default: the one beside podium]
-    #[arg(long, value_name = "FILE")]
-    agent: Option<PathBuf>,
-
-    /// A variable for everything that is started there; no secrets
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
-
-    /// Where the load comes from
-    #[arg(long, value_enum, default_value_t = Load::Target)]
-    load_from: Load,
+    #[command(flatten)]
+    settings: Settings,
 
     #[command(flatten)]
     data: DataArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Load {
-    /// The host itself, beside the engine
-    Target,
-    /// This machine, through a forwarded port
-    Controller,
+/// Change how a host is reached and used, and look at it; what is not named stays as it is
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  podium host edit gpu1 --folder /data/models
+  podium host edit gpu1 --container docker --image vllm=vllm/vllm-openai:v0.12.0 --mount /data/models
+  podium host edit gpu1 --container none                  engines are plain processes again")]
+struct EditArgs {
+    /// What the host is called here
+    name: String,
+
+    /// What `ssh` is given
+    #[arg(long)]
+    destination: Option<String>,
+
+    /// What it is to be called
+    #[arg(long, value_name = "NAME")]
+    rename: Option<String>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    data: DataArgs,
 }
 
 #[derive(Debug, Args)]
@@ -106,29 +113,35 @@ struct ListArgs {
     data: DataArgs,
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 pub(super) async fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let data = match &args.action {
         Action::Add(args) => &args.data,
+        Action::Edit(args) => &args.data,
         Action::Check(args) | Action::Remove(args) => &args.data,
         Action::List(args) => &args.data,
     };
     let Opened { database, service } = data.open().await?;
-    let outcome = act(&args.action, &service).await;
+    let outcome = act(args.action, &service).await;
     database.close().await?;
     outcome
 }
 
-async fn act(action: &Action, service: &Service) -> anyhow::Result<ExitCode> {
+async fn act(action: Action, service: &Service) -> anyhow::Result<ExitCode> {
     let caller = Caller::owner();
     match action {
         Action::Add(args) => {
-            let added = service.add_host(caller, &args.name, &config(args)).await?;
+            let (name, config) = added(*args);
+            let added = service.add_host(caller, &name, &config).await?;
             checked(service, &added).await
+        }
+        Action::Edit(args) => {
+            let host = service.host_named(caller, &args.name).await?;
+            let mut config = host.ssh.clone().unwrap_or_default();
+            config.destination = args.destination.unwrap_or(config.destination);
+            args.settings.apply(&mut config);
+            let name = args.rename.unwrap_or(args.name);
+            let edited = service.edit_host(caller, host.id, &name, &config).await?;
+            checked(service, &edited).await
         }
         Action::Check(args) => {
             let host = service.host_named(caller, &args.name).await?;
@@ -148,19 +161,14 @@ async fn act(action: &Action, service: &Service) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn config(args: &AddArgs) -> SshConfig {
-    SshConfig {
-        destination: args.destination.clone().unwrap_or_else(|| args.name.clone()),
-        config_file: args.ssh_config.clone(),
-        folder: args.folder.clone(),
-        podium: args.podium.clone(),
-        agent: args.agent.clone(),
-        env: args.env.iter().cloned().collect::<BTreeMap<_, _>>(),
-        load_from: match args.load_from {
-            Load::Target => LoadFrom::Target,
-            Load::Controller => LoadFrom::Controller,
-        },
-    }
+fn added(args: AddArgs) -> (String, SshConfig) {
+    let destination = match (args.here, args.destination) {
+        (true, _) => String::new(),
+        (false, named) => named.unwrap_or_else(|| args.name.clone()),
+    };
+    let mut config = SshConfig { destination, ..SshConfig::default() };
+    args.settings.apply(&mut config);
+    (args.name, config)
 }
 
 /// Looks at a host and tells what was found. A host that is out of reach is a failure of the command.
@@ -171,7 +179,7 @@ async fn checked(service: &Service, host: &HostView) -> anyhow::Result<ExitCode>
 }
 
 fn line(host: &HostView) -> String {
-    let reached_by = host.ssh.as_ref().map_or_else(String::new, |ssh| format!(" ({})", ssh.destination));
+    let reached_by = host.ssh.as_ref().map_or_else(String::new, |ssh| format!(" ({})", reached_by(ssh)));
     let state = match &host.facts {
         None => "not checked yet".to_owned(),
         Some(facts) if !facts.is_reached() => "out of reach when last checked".to_owned(),
@@ -182,6 +190,16 @@ fn line(host: &HostView) -> String {
         }
     };
     format!("{}{reached_by}: {state}\n", host.name)
+}
+
+/// The way to a host, and whether its engines are in containers.
+fn reached_by(ssh: &SshConfig) -> String {
+    let runtime = ssh.container.as_ref().map(|container| container.runtime);
+    match (ssh.is_here(), runtime) {
+        (true, Some(runtime)) => format!("{runtime} of this machine"),
+        (_, Some(runtime)) => format!("{}, {runtime} there", ssh.destination),
+        (_, None) => ssh.destination.clone(),
+    }
 }
 
 fn described(host: &HostView) -> String {
@@ -197,14 +215,14 @@ fn found(facts: &HostFacts) -> String {
     let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1u32 << 30));
     let or_none = |found: Vec<String>| if found.is_empty() { "none".to_owned() } else { found.join(", ") };
     let gpus = facts.gpus.iter().map(|gpu| {
-        let used = format!("{} of {} MiB in use", gpu.memory_used_mib, gpu.memory_total_mib);
+        let by = gpu.in_use_by().map(|who| format!(" by {who}")).unwrap_or_default();
+        let used = format!("{} of {} MiB in use{by}", gpu.memory_used_mib, gpu.memory_total_mib);
         format!("{} {} ({used}, driver {})", gpu.index, gpu.model, gpu.driver_version)
     });
     let runtimes = facts.container_runtimes.iter();
     let runtimes = runtimes.map(|runtime| runtime.version.clone().unwrap_or_else(|| runtime.name.clone()));
     let frameworks = facts.frameworks.iter().map(|install| {
-        let version = install.version.as_deref().unwrap_or("version not known");
-        format!("{} {version} ({})", install.framework.name(), install.program.display())
+        format!("{} {} ({})", install.framework.name(), install.version_text(), install.program.display())
     });
     let disk = facts.disk.as_ref().map_or_else(
         || "not known".to_owned(),
@@ -215,9 +233,20 @@ fn found(facts: &HostFacts) -> String {
         ("processor", format!("{}, {} cores", facts.cpu_model, facts.cpu_cores)),
         ("memory", format!("{} free of {}", gib(facts.memory_available_bytes), gib(facts.memory_total_bytes))),
         ("GPUs", or_none(gpus.collect())),
+        ("CUDA", facts.cuda_version.as_ref().map_or_else(|| "none".to_owned(), |version| format!("up to {version}"))),
         ("containers", or_none(runtimes.collect())),
         ("frameworks", or_none(frameworks.collect())),
         ("disk", disk),
+        ("model cache", or_none(facts.model_caches.iter().map(cache).collect())),
     ];
     lines.iter().map(|(what, value)| format!("  {what}: {value}\n")).collect()
+}
+
+fn cache(cache: &ModelCache) -> String {
+    let content = match (cache.exists, cache.models.len()) {
+        (false, _) => "not there yet".to_owned(),
+        (true, 1) => "1 model".to_owned(),
+        (true, models) => format!("{models} models"),
+    };
+    format!("{} ({content})", cache.path.display())
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Halt;
+use super::image::with_container;
 use super::measure::{Measured, Server};
 use super::run_task::RunTask;
 use super::second_pass::FIRST_PASS;
@@ -123,9 +124,10 @@ impl RunTask<'_> {
                 folder: launch_folder(self.worker.data_dir(), launch_id),
                 log_limits: LogLimits::default(),
             };
-            Ok((self.host().start(spec).await?, resolved.version))
+            let contained = self.contained(&spec).await;
+            Ok((self.host().start(spec).await?, resolved.version, contained))
         };
-        let (engine, version) = match started.await {
+        let (engine, version, contained) = match started.await {
             Ok(started) => started,
             Err(failure) => {
                 self.end_launch(candidate, launch_id, Some(&failure), None).await?;
@@ -137,6 +139,7 @@ impl RunTask<'_> {
             pid: engine.process().map(|process| process.pid),
             process_started_at: Some(engine.started_at()),
             version: version.clone(),
+            facts: (!contained.is_empty()).then(|| json!(contained)),
             ..LaunchUpdate::state(LaunchState::Loading)
         };
         let loading = self.launch_event(candidate, launch_id, LaunchState::Loading, None);
@@ -148,7 +151,7 @@ impl RunTask<'_> {
                 let event = self.launch_event(candidate, launch_id, LaunchState::Ready, Some(detail));
                 let update = LaunchUpdate {
                     version: ready.version.clone().or(version),
-                    facts: Some(json!({ "ready": ready, "load": self.load_site.text() })),
+                    facts: Some(with_container(json!({ "ready": ready, "load": self.load_site.text() }), &contained)),
                     ..LaunchUpdate::state(LaunchState::Ready)
                 };
                 self.store().update_launch(&self.lease, launch_id, &update, &[stored(&event)]).await?;

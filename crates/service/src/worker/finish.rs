@@ -201,6 +201,11 @@ fn image_digest(launch: &Launch) -> Option<String> {
     Some(launch.facts.as_ref()?.pointer("/image/digest")?.as_str()?.to_owned())
 }
 
+/// The image of an engine as a reference that always means the same one.
+fn pinned_image(launch: &Launch) -> Option<Value> {
+    launch.facts.as_ref()?.pointer("/image/pinned").cloned()
+}
+
 /// Whether the engine said of itself that it is simulated, whatever its command looks like.
 fn says_simulated(launch: &Launch) -> bool {
     launch.facts.as_ref().and_then(|facts| facts.pointer("/ready/simulated")) == Some(&Value::Bool(true))
@@ -254,6 +259,10 @@ fn scenario_rows(
         if let Some(conditions) = row.podium.as_mut().and_then(|podium| podium.conditions.as_mut()) {
             conditions.own_server = launch.map(|launch| launch.candidate_id == candidate.id);
             conditions.image = launch.and_then(image_digest);
+        }
+        if let (Some(podium), Some(image)) = (row.podium.as_mut(), launch.and_then(pinned_image)) {
+            // By this word a deployment takes the very image that was measured.
+            podium.extra.insert("image".to_owned(), image);
         }
         Some(row)
     };

@@ -76,6 +76,7 @@ impl<'w> RunTask<'w> {
 
     /// Tries every candidate that was not tried to its end yet, and measures the best ones again.
     pub(super) async fn carry_out(&mut self) -> Result<(), Halt> {
+        self.prepare_images().await?;
         for candidate in self.store().candidates(self.run.id).await? {
             self.check_signal()?;
             if matches!(candidate.status, CandidateStatus::Pending | CandidateStatus::Running) {
