@@ -241,6 +241,7 @@ mod tests {
                 max_concurrency: vec![None],
                 request_rates: vec![],
                 qps: None,
+                concurrency_search: None,
                 load_matrix: LoadMatrix::FirstCap,
                 extra_request_body: Default::default(),
                 warmup_requests: 1,

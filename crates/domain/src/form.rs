@@ -33,7 +33,9 @@ pub struct PlanForm {
     /// `benchmark.max_concurrency`, separated by commas; `null` is no limit.
     pub max_concurrency: String,
     /// `benchmark.qps`
-    pub qps: QpsFields,
+    pub qps: SearchFields,
+    /// `benchmark.concurrency_search`
+    pub concurrency_search: SearchFields,
     /// `sla`, wherever the plan has it.
     pub sla: SlaFields,
     /// `search.tier`
@@ -70,14 +72,14 @@ pub struct SlaFields {
     pub min_success_rate: String,
 }
 
-/// The rate search of the form; all empty where the plan has none.
+/// A search of the form, for a rate in requests per second or for requests in flight; all empty where the plan has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QpsFields {
-    /// Requests per second.
+pub struct SearchFields {
+    /// Lower end.
     pub lower: String,
-    /// Requests per second.
+    /// Upper end.
     pub upper: String,
-    /// Requests per second.
+    /// How narrow the bracket gets.
     pub tolerance: String,
     /// Bisection steps.
     pub max_rounds: String,

@@ -18,6 +18,7 @@ pub mod sla;
 
 pub mod load;
 
+pub mod load_search;
 pub mod candidate;
 
 pub mod options_file;
@@ -35,7 +36,6 @@ pub mod telemetry;
 pub mod bootstrap;
 pub mod confidence;
 pub mod isotonic;
-pub mod qps_search;
 pub mod search_curve;
 
 pub mod row;

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Benchmark, LoadMatrix, QpsRange};
+use crate::load_search::LoadSearch;
+use crate::plan::{Benchmark, ConcurrencyRange, LoadMatrix, QpsRange};
 
 /// The kind of a load; rows are ranked within one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ use crate::plan::{Benchmark, LoadMatrix, QpsRange};
 pub enum LoadMode {
     /// The highest rate that holds the SLA is searched.
     RateSearch,
+    /// The largest number of requests in flight that holds the SLA is searched.
+    ConcurrencySearch,
     /// Requests arrive at a fixed mean rate, whatever the answers do.
     Rate,
     /// A fixed number of requests is in flight.
@@ -26,6 +29,7 @@ impl LoadMode {
     pub fn word(self) -> &'static str {
         match self {
             LoadMode::RateSearch => "rate_search",
+            LoadMode::ConcurrencySearch => "concurrency_search",
             LoadMode::Rate => "rate",
             LoadMode::Concurrency => "concurrency",
             LoadMode::Burst => "burst",
@@ -34,7 +38,12 @@ impl LoadMode {
 
     /// Whether arrivals do not wait for answers.
     pub fn is_open_loop(self) -> bool {
-        !matches!(self, LoadMode::Concurrency)
+        !matches!(self, LoadMode::Concurrency | LoadMode::ConcurrencySearch)
+    }
+
+    /// Whether the loads follow from what is measured; such measurements need to tell only whether the SLA holds.
+    pub fn is_search(self) -> bool {
+        matches!(self, LoadMode::RateSearch | LoadMode::ConcurrencySearch)
     }
 }
 
@@ -73,6 +82,16 @@ impl LoadPoint {
         match *self {
             LoadPoint::Rate { rate_rps, .. } => Some(rate_rps),
             LoadPoint::Concurrency { .. } | LoadPoint::Burst { .. } => None,
+        }
+    }
+
+    /// How high the load is on its own axis: requests per second, or requests in flight; `None` for a burst, which has
+    /// no degree.
+    pub fn level(&self) -> Option<f64> {
+        match *self {
+            LoadPoint::Rate { rate_rps, .. } => Some(rate_rps),
+            LoadPoint::Concurrency { concurrency } => Some(concurrency.into()),
+            LoadPoint::Burst { .. } => None,
         }
     }
 
@@ -131,6 +150,11 @@ pub enum PlannedLoad {
         /// At most this many in flight; `None` is no limit.
         max_concurrency: Option<u32>,
     },
+    /// The largest number of requests in flight within `range` that holds the SLA.
+    ConcurrencySearch {
+        /// Where to search.
+        range: ConcurrencyRange,
+    },
 }
 
 impl PlannedLoad {
@@ -138,9 +162,28 @@ impl PlannedLoad {
     pub fn mode(&self) -> LoadMode {
         match self {
             PlannedLoad::RateSearch { .. } => LoadMode::RateSearch,
+            PlannedLoad::ConcurrencySearch { .. } => LoadMode::ConcurrencySearch,
             PlannedLoad::Fixed { point: LoadPoint::Rate { .. } } => LoadMode::Rate,
             PlannedLoad::Fixed { point: LoadPoint::Concurrency { .. } } => LoadMode::Concurrency,
             PlannedLoad::Fixed { point: LoadPoint::Burst { .. } } => LoadMode::Burst,
+        }
+    }
+
+    /// The search, where this load is one.
+    pub fn search(&self) -> Option<LoadSearch> {
+        match *self {
+            PlannedLoad::RateSearch { range, max_concurrency } => Some(LoadSearch::rate(range, max_concurrency)),
+            PlannedLoad::ConcurrencySearch { range } => Some(LoadSearch::concurrency(range)),
+            PlannedLoad::Fixed { .. } => None,
+        }
+    }
+
+    /// Measurements of this load at most.
+    pub fn max_measurements(&self) -> u64 {
+        match self {
+            PlannedLoad::Fixed { .. } => 1,
+            PlannedLoad::RateSearch { range, .. } => 2 + u64::from(range.max_rounds),
+            PlannedLoad::ConcurrencySearch { range } => 2 + u64::from(range.max_rounds),
         }
     }
 }
@@ -149,8 +192,8 @@ impl Benchmark {
     /// The loads that every candidate meets in every scenario, in the order in which they are measured.
     ///
     /// A rate search, or else each rate, runs under the first listed cap (rates under every cap with `load_matrix:
-    /// product`); each finite cap is also a closed loop; no cap, no rates and no search is a burst. A load that is
-    /// listed twice is measured once.
+    /// product`). A concurrency search, or else each finite cap, is a closed loop; no cap, no rates and no search is a
+    /// burst. A load that is listed twice is measured once.
     pub fn planned_loads(&self) -> Vec<PlannedLoad> {
         let caps = if self.max_concurrency.is_empty() { &[None][..] } else { &self.max_concurrency[..] };
         let rate_caps = match self.load_matrix {
@@ -167,7 +210,11 @@ impl Benchmark {
                 loads.push(PlannedLoad::Fixed { point: LoadPoint::Rate { rate_rps, max_concurrency } });
             }
         }
-        for &cap in caps {
+        if let Some(range) = self.concurrency_search {
+            loads.push(PlannedLoad::ConcurrencySearch { range });
+        }
+        let fixed_caps = if self.concurrency_search.is_some() { &[][..] } else { caps };
+        for &cap in fixed_caps {
             match cap {
                 Some(concurrency) => loads.push(PlannedLoad::Fixed { point: LoadPoint::Concurrency { concurrency } }),
                 None if self.request_rates.is_empty() && self.qps.is_none() => {
@@ -179,12 +226,13 @@ impl Benchmark {
         let mut points = HashSet::new();
         loads.retain(|load| match load {
             PlannedLoad::Fixed { point } => points.insert(point.key()),
-            PlannedLoad::RateSearch { .. } => true,
+            PlannedLoad::RateSearch { .. } | PlannedLoad::ConcurrencySearch { .. } => true,
         });
         loads
     }
 
-    /// The mode that decides the ranking: rate search, else fixed rates, else concurrency, else burst.
+    /// The mode that decides the ranking: rate search, else concurrency search, else fixed rates, else concurrency, else
+    /// burst.
     pub fn primary_mode(&self) -> LoadMode {
         self.planned_loads().iter().map(PlannedLoad::mode).min().unwrap_or(LoadMode::Burst)
     }
@@ -200,6 +248,7 @@ mod tests {
             max_concurrency,
             request_rates,
             qps,
+            concurrency_search: None,
             load_matrix: LoadMatrix::FirstCap,
             extra_request_body: serde_json::Map::new(),
             warmup_requests: 0,
@@ -211,7 +260,7 @@ mod tests {
     fn keys(benchmark: &Benchmark) -> Vec<String> {
         let key = |load: &PlannedLoad| match load {
             PlannedLoad::Fixed { point } => point.key(),
-            PlannedLoad::RateSearch { .. } => "search".to_owned(),
+            search => search.mode().word().to_owned(),
         };
         benchmark.planned_loads().iter().map(key).collect()
     }
@@ -226,7 +275,18 @@ mod tests {
             ["rate=2,cap=4", "rate=4,cap=4", "concurrency=4"]
         );
         // A search takes the place of fixed rates: its probes would be the same measurements under another name.
-        assert_eq!(keys(&benchmark(vec![None, Some(8)], vec![2.0], Some(range))), ["search", "concurrency=8"]);
+        assert_eq!(keys(&benchmark(vec![None, Some(8)], vec![2.0], Some(range))), ["rate_search", "concurrency=8"]);
+    }
+
+    #[test]
+    fn a_concurrency_search_takes_the_place_of_fixed_closed_loops() {
+        let range = ConcurrencyRange { lower: 1, upper: 64, tolerance: 1, max_rounds: 5 };
+        let searched = |caps, rates| Benchmark { concurrency_search: Some(range), ..benchmark(caps, rates, None) };
+        assert_eq!(keys(&searched(vec![None], vec![])), ["concurrency_search"], "no burst beside it");
+        assert_eq!(keys(&searched(vec![Some(8)], vec![2.0])), ["rate=2,cap=8", "concurrency_search"]);
+        let loads = searched(vec![Some(8)], vec![2.0]).planned_loads();
+        assert_eq!(loads.iter().map(PlannedLoad::max_measurements).collect::<Vec<_>>(), [1, 7]);
+        assert_eq!(searched(vec![Some(8)], vec![2.0]).primary_mode(), LoadMode::ConcurrencySearch);
     }
 
     #[test]

@@ -132,6 +132,9 @@ pub struct Benchmark {
     pub request_rates: Vec<f64>,
     /// The rate search, where the plan asks for one.
     pub qps: Option<QpsRange>,
+    /// The search for the largest number of requests in flight, where the plan asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_search: Option<ConcurrencyRange>,
     /// Whether every rate runs under every cap.
     pub load_matrix: LoadMatrix,
     /// Laid over the body of every request.
@@ -155,18 +158,24 @@ pub enum LoadMatrix {
     Product,
 }
 
-/// A search for the highest rate that holds the SLA.
+/// Where the highest load that holds the SLA is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct QpsRange {
-    /// Lowest rate of interest, requests per second.
-    pub lower: f64,
-    /// Highest rate of interest, requests per second.
-    pub upper: f64,
-    /// The search ends when the bracket is this narrow, requests per second.
-    pub tolerance: f64,
+pub struct SearchRange<T> {
+    /// Lowest load of interest.
+    pub lower: T,
+    /// Highest load of interest.
+    pub upper: T,
+    /// The search ends when the bracket is this narrow.
+    pub tolerance: T,
     /// Bisection steps at most, after the two ends.
     pub max_rounds: u32,
 }
+
+/// A search over rates, requests per second.
+pub type QpsRange = SearchRange<f64>;
+
+/// A search over requests in flight.
+pub type ConcurrencyRange = SearchRange<u32>;
 
 /// How many candidates are generated, and how often the best are measured again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

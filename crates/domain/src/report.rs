@@ -276,13 +276,16 @@ impl Report {
 
     /// The curves of the candidates that are the best of their framework in a scenario.
     pub fn shown_curves(&self) -> impl Iterator<Item = &SearchCurve> {
-        self.search_curves.iter().filter(|curve| {
-            let mut best = self.best_by_framework.iter().flat_map(|table| self.rows_of(&table.rows));
-            best.any(|row| {
-                row.framework == curve.framework
-                    && row.candidate_id == curve.candidate_id
-                    && row.scenario() == curve.scenario
-            })
+        self.search_curves.iter().filter(|curve| self.row_of_curve(curve).is_some())
+    }
+
+    /// The row of the best candidate of a framework in a scenario, where the curve is that candidate's.
+    pub fn row_of_curve(&self, curve: &SearchCurve) -> Option<&ResultRow> {
+        let mut best = self.best_by_framework.iter().flat_map(|table| self.rows_of(&table.rows));
+        best.find(|row| {
+            row.framework == curve.framework
+                && row.candidate_id == curve.candidate_id
+                && row.scenario() == curve.scenario
         })
     }
 

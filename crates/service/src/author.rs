@@ -120,17 +120,9 @@ fn check(yaml: String) -> PlanCheck {
     check
 }
 
-/// How many measurements one candidate takes; a rate search counts with its largest number of probes.
+/// How many measurements one candidate takes; a search counts with its largest number of probes.
 fn measurements_per_candidate(plan: &Plan) -> u64 {
-    let per_scenario: u64 = plan
-        .benchmark
-        .planned_loads()
-        .iter()
-        .map(|load| match load {
-            PlannedLoad::Fixed { .. } => 1,
-            PlannedLoad::RateSearch { range, .. } => 2 + u64::from(range.max_rounds),
-        })
-        .sum();
+    let per_scenario: u64 = plan.benchmark.planned_loads().iter().map(PlannedLoad::max_measurements).sum();
     plan.dataset.scenarios.len() as u64 * per_scenario
 }
 

@@ -1,8 +1,8 @@
 //! The search for the highest rate within an SLA, on a simulated engine whose true answer is known, on its virtual clock.
 
 use podium_domain::framework::Framework;
+use podium_domain::load_search::{LoadSearch, Step};
 use podium_domain::plan::QpsRange;
-use podium_domain::qps_search::{QpsSearch, Step};
 use podium_domain::search_curve::{Probe, SlaPoint};
 use podium_domain::stats::percentile;
 use podium_sim::engine::replay::{Outcome, replay, steady_arrivals};
@@ -24,7 +24,7 @@ fn probe(rate_rps: f64, requests: u32, seed: u64) -> Probe {
     let values = |of: fn(&Outcome) -> Option<f64>| served.outcomes.iter().filter_map(of).collect::<Vec<_>>();
     let limits = vec![(MAX_TTFT_MS, values(Outcome::ttft_ms)), (MAX_TPOT_MS, values(Outcome::tpot_ms))];
     let holds = limits.iter().all(|(limit, values)| median(values) <= *limit);
-    Probe { offered_rps, holds, limits }
+    Probe { load: offered_rps, holds, limits }
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -49,22 +49,23 @@ fn the_answer_is_within_tolerance_for_ten_seeds_and_the_interval_covers_it() {
     assert!(RANGE.lower * 2.0 < truth && truth < RANGE.upper * 0.9, "the truth {truth} is too close to an end");
     let mut covered = 0;
     for seed in 0..10u64 {
-        let mut search = QpsSearch::new(RANGE);
+        let mut search = LoadSearch::rate(RANGE, None);
         let mut probes: Vec<Probe> = Vec::new();
         let measured_best = loop {
             match search.next() {
-                Step::Probe(rate_rps) => {
+                Step::Probe(point) => {
+                    let rate_rps = point.level().expect("a rate");
                     let probe = probe(rate_rps, 600, seed * 1_000 + probes.len() as u64);
-                    search.record(rate_rps, probe.holds);
+                    search.record(point, probe.holds);
                     probes.push(probe);
                 }
-                Step::Done { best_rps } => break best_rps.expect("the lowest rate holds"),
+                Step::Done { best } => break best.and_then(|best| best.level()).expect("the lowest rate holds"),
             }
         };
         assert!(probes.len() <= 2 + RANGE.max_rounds as usize);
         let point = SlaPoint::find(&probes, seed).expect("the lowest rate holds");
         println!("seed {seed}: truth {truth:.2}, measured {measured_best:.2}, {point:?}");
-        assert!((point.rate_rps - truth).abs() <= RANGE.tolerance, "seed {seed}: {point:?}, the truth is {truth}");
+        assert!((point.load - truth).abs() <= RANGE.tolerance, "seed {seed}: {point:?}, the truth is {truth}");
         covered += u32::from(point.interval.holds(truth));
     }
     assert!(covered >= 8, "the interval covers the truth for {covered} of 10 seeds");

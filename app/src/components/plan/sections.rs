@@ -127,6 +127,30 @@ const LOAD: &[Field] = &[
         target: Target::Scalar,
         text: |form| &form.qps.tolerance,
     },
+    Field {
+        label: "Concurrency search from",
+        path: "benchmark.concurrency_search.lower",
+        hint: "Searches how many requests may be in flight within the SLA",
+        input: Input::Number,
+        target: Target::Scalar,
+        text: |form| &form.concurrency_search.lower,
+    },
+    Field {
+        label: "Concurrency search to",
+        path: "benchmark.concurrency_search.upper",
+        hint: "",
+        input: Input::Number,
+        target: Target::Scalar,
+        text: |form| &form.concurrency_search.upper,
+    },
+    Field {
+        label: "Concurrency search tolerance",
+        path: "benchmark.concurrency_search.tolerance",
+        hint: "",
+        input: Input::Number,
+        target: Target::Scalar,
+        text: |form| &form.concurrency_search.tolerance,
+    },
 ];
 
 const SLA: &[Field] = &[
@@ -195,8 +219,14 @@ const SEARCH: &[Field] = &[
     },
 ];
 
-const WORKLOAD_PATHS: &[&str] =
-    &["dataset", "benchmark.endpoint", "benchmark.request_rates", "benchmark.max_concurrency", "benchmark.qps"];
+const WORKLOAD_PATHS: &[&str] = &[
+    "dataset",
+    "benchmark.endpoint",
+    "benchmark.request_rates",
+    "benchmark.max_concurrency",
+    "benchmark.qps",
+    "benchmark.concurrency_search",
+];
 
 /// The whole form.
 pub fn form(plan: &PlanForm, check: &PlanCheck) -> AnyView {

@@ -1,4 +1,4 @@
-//! The search curves: what each framework's best candidate gave at every measured rate.
+//! The search curves: what each framework's best candidate gave at every measured load.
 
 use leptos::prelude::*;
 use podium_domain::report::Report;
@@ -6,9 +6,9 @@ use podium_domain::row::framework_name;
 use podium_domain::search_curve::{CurvePoint, SearchCurve};
 
 use super::tables::{head, section};
-use crate::format::{figure, figure_or_dash, percent};
+use crate::format::{figure, figure_or_dash};
 
-/// The curves of the candidates that are the best of their framework; nothing where no rates were measured.
+/// The curves of the candidates that are the best of their framework; nothing where none was measured.
 pub(super) fn curves(report: &Report) -> AnyView {
     let shown: Vec<_> = report.shown_curves().map(curve).collect();
     if shown.is_empty() {
@@ -19,14 +19,14 @@ pub(super) fn curves(report: &Report) -> AnyView {
 
 fn curve(curve: &SearchCurve) -> AnyView {
     let caption = format!("{} · {} {}", curve.scenario, framework_name(&curve.framework), curve.candidate_id);
-    let found = curve.sla_point.map(|point| view! { <p>{point.sentence()}</p> });
+    let found = curve.sla_point.map(|point| view! { <p>{point.sentence(curve.axis)}</p> });
     let rows = curve.points.iter().map(point).collect_view();
     view! {
         {found}
         <div class="table-scroll">
             <table data-candidate=curve.candidate_id.clone()>
                 <caption>{caption}</caption>
-                {head(&["Asked, req/s", "Achieved, req/s", "p50 TTFT, ms", "Within the SLA", "Verdict"])}
+                {head(&curve.axis.columns())}
                 <tbody>{rows}</tbody>
             </table>
         </div>
@@ -37,10 +37,12 @@ fn curve(curve: &SearchCurve) -> AnyView {
 fn point(point: &CurvePoint) -> AnyView {
     view! {
         <tr>
-            <th scope="row">{figure(point.rate_rps)}</th>
+            <th scope="row">{figure(point.load)}</th>
             <td class="number">{figure_or_dash(point.achieved_rps)}</td>
+            <td class="number">{figure_or_dash(point.output_token_throughput)}</td>
             <td class="number">{figure_or_dash(point.p50_ttft_ms)}</td>
-            <td class="number">{point.pass_share.map_or_else(|| "–".to_owned(), percent)}</td>
+            <td class="number">{figure_or_dash(point.p50_tpot_ms)}</td>
+            <td class="number">{figure_or_dash(point.pass_share.map(|share| share * 100.0))}</td>
             <td class="reason">{point.verdict()}</td>
         </tr>
     }
@@ -51,6 +53,7 @@ fn point(point: &CurvePoint) -> AnyView {
 mod tests {
     use podium_domain::report::ReportInput;
     use podium_domain::row::ResultRow;
+    use podium_domain::search_curve::LoadAxis;
 
     use super::*;
 
@@ -66,9 +69,11 @@ mod tests {
         let mut report = Report::build(ReportInput { rows: vec![row], ..ReportInput::default() });
         assert!(!curves(&report).to_html().contains("search-curve"));
         let early = CurvePoint {
-            rate_rps: 8.0,
+            load: 8.0,
             achieved_rps: None,
+            output_token_throughput: None,
             p50_ttft_ms: None,
+            p50_tpot_ms: None,
             pass_share: Some(0.25),
             holds: false,
             ended_early: Some("out of reach".to_owned()),
@@ -77,11 +82,12 @@ mod tests {
             framework: "vllm".to_owned(),
             candidate_id: "vllm-b".to_owned(),
             scenario: "chat".to_owned(),
+            axis: LoadAxis::Concurrency,
             points: vec![early],
             sla_point: None,
         });
         let html = curves(&report).to_html();
-        for part in ["search-curve", "chat · vLLM vllm-b", "25.0 %", "ended early: out of reach"] {
+        for part in ["search-curve", "chat · vLLM vllm-b", "In flight", "25", "ended early: out of reach"] {
             assert!(html.contains(part), "{part}: {html}");
         }
     }

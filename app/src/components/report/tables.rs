@@ -66,6 +66,7 @@ pub(super) fn other_modes(report: &Report) -> AnyView {
 const fn mode_words(mode: LoadMode) -> &'static str {
     match mode {
         LoadMode::RateSearch => "Rate search",
+        LoadMode::ConcurrencySearch => "Concurrency search",
         LoadMode::Rate => "Fixed request rates",
         LoadMode::Concurrency => "Fixed concurrency",
         LoadMode::Burst => "Everything at once",

@@ -93,6 +93,9 @@ fn load_text(load: &PlannedLoad) -> String {
             let cap = max_concurrency.map(|cap| format!(", at most {cap} in flight")).unwrap_or_default();
             format!("highest rate within the SLA, {} to {} req/s{cap}", range.lower, range.upper)
         }
+        PlannedLoad::ConcurrencySearch { range } => {
+            format!("most requests in flight within the SLA, {} to {}", range.lower, range.upper)
+        }
     }
 }
 

@@ -320,6 +320,7 @@ fn the_curves_of_the_best_candidates_are_shown() {
         candidate_id: candidate_id.to_owned(),
         scenario: best.scenario().to_owned(),
         points: Vec::new(),
+        axis: Default::default(),
         sla_point: None,
     };
     report.search_curves = vec![curve("another"), curve(&best.candidate_id)];

@@ -136,6 +136,7 @@ fn plan() -> Plan {
             max_concurrency: vec![Some(32)],
             request_rates: vec![4.0],
             qps: None,
+            concurrency_search: None,
             load_matrix: LoadMatrix::FirstCap,
             extra_request_body: Map::new(),
             warmup_requests: 1,

@@ -1,6 +1,6 @@
 //! The form of a plan's text.
 
-use podium_domain::form::{FlagRow, FrameworkForm, PlanForm, QpsFields, ScenarioRow, SearchRow, SlaFields};
+use podium_domain::form::{FlagRow, FrameworkForm, PlanForm, ScenarioRow, SearchFields, SearchRow, SlaFields};
 use podium_domain::framework::Framework;
 use serde_json::Value;
 
@@ -52,12 +52,8 @@ impl Projection<'_> {
             endpoint: self.field(&["benchmark", "endpoint"]),
             request_rates: self.items(&["benchmark", "request_rates"]),
             max_concurrency: self.items(&["benchmark", "max_concurrency"]),
-            qps: QpsFields {
-                lower: self.field(&["benchmark", "qps", "lower"]),
-                upper: self.field(&["benchmark", "qps", "upper"]),
-                tolerance: self.field(&["benchmark", "qps", "tolerance"]),
-                max_rounds: self.field(&["benchmark", "qps", "max_rounds"]),
-            },
+            qps: self.search("qps"),
+            concurrency_search: self.search("concurrency_search"),
             sla: SlaFields {
                 max_p50_ttft_ms: limit("max_p50_ttft_ms"),
                 max_p50_tpot_ms: limit("max_p50_tpot_ms"),
@@ -68,6 +64,15 @@ impl Projection<'_> {
             limit: self.field(&["search", "max_candidates_per_framework"]),
             repeats: self.field(&["search", "repeats"]),
             frameworks: self.frameworks(),
+        }
+    }
+
+    fn search(&self, key: &str) -> SearchFields {
+        SearchFields {
+            lower: self.field(&["benchmark", key, "lower"]),
+            upper: self.field(&["benchmark", key, "upper"]),
+            tolerance: self.field(&["benchmark", key, "tolerance"]),
+            max_rounds: self.field(&["benchmark", key, "max_rounds"]),
         }
     }
 

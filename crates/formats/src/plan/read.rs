@@ -99,6 +99,9 @@ fn plan(findings: &mut Findings, root: &At<'_>, surroundings: &Surroundings<'_>)
     let dataset = workload::dataset(findings, &mut top);
     let top_sla = top.get("sla");
     let benchmark = workload::benchmark(findings, &mut top, top_sla);
+    if let Some(dataset) = &dataset {
+        workload::enough_requests(findings, dataset, &benchmark.benchmark);
+    }
     let search = search(findings, &mut top);
     if let Some(model) = &mut model
         && model.tokenizer.is_none()

@@ -1,10 +1,11 @@
 //! `dataset`, `benchmark` and `sla`: what is asked of a server, how, and what counts as good enough.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use podium_domain::framework::Framework;
 use podium_domain::lengths::PromptShape;
-use podium_domain::plan::{Benchmark, Dataset, Endpoint, LoadMatrix, QpsRange, Scenario};
+use podium_domain::plan::{Benchmark, Dataset, Endpoint, LoadMatrix, Scenario, SearchRange};
 use podium_domain::sla::{SLA_KEYS, Sla};
 use serde_json::{Map, Value};
 
@@ -255,6 +256,7 @@ pub(super) fn benchmark(findings: &mut Findings, top: &mut Section<'_>, top_sla:
             max_concurrency: vec![None],
             request_rates: Vec::new(),
             qps: None,
+            concurrency_search: None,
             load_matrix: LoadMatrix::FirstCap,
             extra_request_body: Map::new(),
             warmup_requests: 4,
@@ -287,9 +289,15 @@ pub(super) fn benchmark(findings: &mut Findings, top: &mut Section<'_>, top_sla:
     if let Some(section) = section {
         benchmark_section(findings, section, &mut read);
     }
-    if read.benchmark.qps.is_some() && read.sla.is_empty() {
-        let message = "a rate search without an SLA only confirms its upper end: give limits, or use request_rates";
-        findings.warnings.push(Problem::new("benchmark.qps", None, message));
+    let searches = [
+        ("qps", read.benchmark.qps.is_some(), "request_rates"),
+        ("concurrency_search", read.benchmark.concurrency_search.is_some(), "max_concurrency"),
+    ];
+    for (key, given, fixed) in searches {
+        if given && read.sla.is_empty() {
+            let message = format!("a search without an SLA only confirms its upper end: give limits, or use {fixed}");
+            findings.warnings.push(Problem::new(format!("benchmark.{key}"), None, message));
+        }
     }
     read
 }
@@ -315,7 +323,21 @@ fn benchmark_section(findings: &mut Findings, mut section: Section<'_>, read: &m
         let rates = values(findings, &at).into_iter().map(|item| findings.positive(&item, MAX_RATE_RPS));
         benchmark.request_rates = rates.flatten().collect();
     }
-    benchmark.qps = section.get("qps").and_then(|at| qps(findings, &at));
+    benchmark.qps = section.get("qps").and_then(|at| {
+        let rate = |findings: &mut Findings, at: &At<'_>| findings.positive(at, MAX_RATE_RPS);
+        search_range(findings, &at, rate, 0.1, "a rate search needs `lower` and `upper`, requests per second")
+    });
+    benchmark.concurrency_search = section.get("concurrency_search").and_then(|at| {
+        let cap = |findings: &mut Findings, at: &At<'_>| findings.whole(at, 1..=MAX_CONCURRENCY);
+        search_range(findings, &at, cap, 1, "a concurrency search needs `lower` and `upper`, requests in flight")
+    });
+    if benchmark.concurrency_search.is_some()
+        && benchmark.max_concurrency.iter().any(Option::is_some)
+        && let Some(at) = section.get("max_concurrency")
+    {
+        let text = "is only the limit of rates here: `concurrency_search` takes the place of its closed loops";
+        findings.warning(&at, text.to_owned());
+    }
     if benchmark.qps.is_some()
         && !benchmark.request_rates.is_empty()
         && let Some(at) = section.get("request_rates")
@@ -353,6 +375,18 @@ fn benchmark_section(findings: &mut Findings, mut section: Section<'_>, read: &m
     findings.finish(section);
 }
 
+/// Whether there are requests enough to keep the searched number in flight.
+pub(super) fn enough_requests(findings: &mut Findings, dataset: &Dataset, benchmark: &Benchmark) {
+    let Some(upper) = benchmark.concurrency_search.map(|range| range.upper) else { return };
+    if upper > dataset.num_prompts {
+        let message = format!(
+            "at most the {} requests of `dataset.num_prompts` can be in flight: lower it, or raise those",
+            dataset.num_prompts
+        );
+        findings.problems.push(Problem::new("benchmark.concurrency_search.upper", None, message));
+    }
+}
+
 fn endpoint(findings: &mut Findings, at: &At<'_>) -> Option<Endpoint> {
     let path = findings.text(at)?;
     let found = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == path);
@@ -385,28 +419,35 @@ fn framework_set(findings: &mut Findings, at: &At<'_>) -> Option<Vec<Framework>>
     Some(set)
 }
 
-fn qps(findings: &mut Findings, at: &At<'_>) -> Option<QpsRange> {
+/// A search's range, whose loads `load` reads; `needed` says what a range without an end lacks.
+fn search_range<T: Copy + PartialOrd + Display>(
+    findings: &mut Findings,
+    at: &At<'_>,
+    load: impl Fn(&mut Findings, &At<'_>) -> Option<T>,
+    default_tolerance: T,
+    needed: &str,
+) -> Option<SearchRange<T>> {
     let mut section = findings.section(at)?;
     let bound = |findings: &mut Findings, section: &mut Section<'_>, key: &'static str| match section.get(key) {
-        Some(at) => findings.positive(&at, MAX_RATE_RPS),
+        Some(at) => load(findings, &at),
         None => {
-            findings.missing(section, key, "is missing: a rate search needs `lower` and `upper`, requests per second");
+            findings.missing(section, key, format!("is missing: {needed}"));
             None
         }
     };
     let lower = bound(findings, &mut section, "lower");
     let upper = bound(findings, &mut section, "upper");
     let tolerance = match section.get("tolerance") {
-        Some(at) => findings.positive(&at, MAX_RATE_RPS),
+        Some(at) => load(findings, &at),
         None => {
-            findings.fill("benchmark.qps.tolerance", 0.1);
-            Some(0.1)
+            findings.fill(section.child("tolerance"), default_tolerance);
+            Some(default_tolerance)
         }
     };
     let max_rounds = match section.get("max_rounds") {
         Some(at) => findings.whole(&at, 1..=30),
         None => {
-            findings.fill("benchmark.qps.max_rounds", 5);
+            findings.fill(section.child("max_rounds"), 5);
             Some(5)
         }
     };
@@ -416,7 +457,7 @@ fn qps(findings: &mut Findings, at: &At<'_>) -> Option<QpsRange> {
         findings.problem(at, format!("`lower` must be below `upper`, found {lower} and {upper}"));
     }
     findings.finish(section);
-    Some(QpsRange { lower: lower?, upper: upper?, tolerance: tolerance?, max_rounds: max_rounds? })
+    Some(SearchRange { lower: lower?, upper: upper?, tolerance: tolerance?, max_rounds: max_rounds? })
 }
 
 /// Limits of tails and of unnamed statistics, which other tools once took, and the limit to use.

@@ -181,6 +181,7 @@ fn dataset(report: &Report) -> Option<String> {
 pub(super) fn mode_name(mode: LoadMode) -> &'static str {
     match mode {
         LoadMode::RateSearch => "highest rate within the SLA",
+        LoadMode::ConcurrencySearch => "most requests in flight within the SLA",
         LoadMode::Rate => "fixed rates",
         LoadMode::Concurrency => "fixed concurrency",
         LoadMode::Burst => "burst",

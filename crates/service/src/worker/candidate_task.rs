@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use podium_domain::load::{LoadMode, LoadPoint, PlannedLoad};
-use podium_domain::qps_search::{QpsSearch, Step};
+use podium_domain::load_search::Step;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus};
 use podium_launcher::{Engine, EngineSpec, FailureClass, LaunchFailure, LaunchStage, LogLimits, inject};
 use podium_store::{
@@ -179,23 +179,19 @@ impl RunTask<'_> {
     ) -> Result<Option<LaunchFailure>, Halt> {
         for scenario in &self.plan.dataset.scenarios {
             for load in self.plan.benchmark.planned_loads() {
-                let failure = match load {
-                    PlannedLoad::Fixed { point } => {
+                let failure = match (load, load.search()) {
+                    (PlannedLoad::Fixed { point }, _) => {
                         let measurement = self.measurement(candidate, &scenario.name, load.mode(), point).await?;
                         self.measure_once(candidate, engine, server, &measurement).await?.failure()
                     }
-                    PlannedLoad::RateSearch { range, max_concurrency } => {
-                        let mut search = QpsSearch::new(range);
-                        loop {
-                            let Step::Probe(rate_rps) = search.next() else { break None };
-                            let point = LoadPoint::Rate { rate_rps, max_concurrency };
-                            let measurement =
-                                self.measurement(candidate, &scenario.name, LoadMode::RateSearch, point).await?;
-                            match self.measure_once(candidate, engine, server, &measurement).await? {
-                                Measured::Taken { holds } => search.record(rate_rps, holds),
-                                Measured::NotTaken => search.record(rate_rps, false),
-                                Measured::EngineFailed(failure) => break Some(*failure),
-                            }
+                    (_, None) => None,
+                    (_, Some(mut search)) => loop {
+                        let Step::Probe(point) = search.next() else { break None };
+                        let measurement = self.measurement(candidate, &scenario.name, load.mode(), point).await?;
+                        match self.measure_once(candidate, engine, server, &measurement).await? {
+                            Measured::Taken { holds } => search.record(point, holds),
+                            Measured::NotTaken => search.record(point, false),
+                            Measured::EngineFailed(failure) => break Some(*failure),
                         }
                     }
                 };

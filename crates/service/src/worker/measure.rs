@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use podium_domain::load::LoadMode;
 use podium_domain::status::{LaunchState, MeasurementStatus};
 use podium_launcher::{Engine, FailureClass, Host, LaunchFailure, LaunchStage};
 use podium_loadgen::{LoadJob, LoadReport, TelemetrySpec};
@@ -113,7 +112,7 @@ impl RunTask<'_> {
                 samples_path: Some(samples_path),
                 telemetry: Some(telemetry(candidate)),
                 // A repeat is no probe: its figures are wanted whatever they are.
-                end_when_lost: measurement.load_mode == LoadMode::RateSearch && measurement.repeat == FIRST_PASS,
+                end_when_lost: measurement.load_mode.is_search() && measurement.repeat == FIRST_PASS,
                 ..job
             },
             Err(reason) => return Ok(LoadEnd::Trouble(AgentError::Refused(reason))),

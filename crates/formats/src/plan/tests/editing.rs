@@ -9,7 +9,9 @@ fn the_form_shows_what_the_text_says() {
     let form = project(PLAN).unwrap();
     assert_eq!(form.model_name, "org/model");
     assert_eq!(form.max_concurrency, "null, 8");
-    assert_eq!(form.qps.upper, "4.0");
+    assert_eq!((form.qps.upper.as_str(), form.concurrency_search.upper.as_str()), ("4.0", ""));
+    let searched = project("benchmark: {concurrency_search: {upper: 64}}").unwrap();
+    assert_eq!(searched.concurrency_search.upper, "64");
     assert_eq!(form.sla.min_success_rate, "0.99");
     assert_eq!(form.scenarios[1].name, "summarization");
     assert_eq!(form.scenarios[1].output_len, "1000");

@@ -1,5 +1,5 @@
 use podium_domain::framework::Framework;
-use podium_domain::plan::Endpoint;
+use podium_domain::plan::{ConcurrencyRange, Endpoint};
 use serde_json::json;
 
 use super::*;
@@ -29,6 +29,34 @@ fn a_plan_of_the_full_schema_reads() {
     let names: Vec<_> = plan.frameworks.keys().copied().collect();
     assert_eq!(names, [Framework::Vllm, Framework::TensorrtLlm]);
     assert_eq!(plan.frameworks[&Framework::Vllm].search_space["max_num_seqs"], [json!(32), json!(64)]);
+}
+
+#[test]
+fn a_concurrency_search_reads_beside_or_instead_of_a_rate_search() {
+    let qps = "qps: {lower: 0.25, upper: 4.0, tolerance: 0.1}";
+    let reading = read(&PLAN.replace(qps, "concurrency_search: {lower: 1, upper: 64}"));
+    assert_eq!(reading.problems, []);
+    let warned: Vec<_> = reading.warnings.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(warned, ["benchmark.max_concurrency"], "its 8 is no load of its own any more");
+    let filled = found_filled(&reading);
+    assert_eq!(
+        filled[..2],
+        [("benchmark.concurrency_search.tolerance", "1"), ("benchmark.concurrency_search.max_rounds", "5")]
+    );
+    let benchmark = reading.plan.unwrap().benchmark;
+    let range = ConcurrencyRange { lower: 1, upper: 64, tolerance: 1, max_rounds: 5 };
+    assert_eq!((benchmark.concurrency_search, benchmark.qps), (Some(range), None));
+
+    for (range, path, text) in [
+        ("{lower: 1, upper: 81}", "benchmark.concurrency_search.upper", "the 80 requests of `dataset.num_prompts`"),
+        ("{lower: 8, upper: 8}", "benchmark.concurrency_search", "must be below `upper`"),
+        ("{lower: 0.5, upper: 8}", "benchmark.concurrency_search.lower", "expected a whole number"),
+        ("{lower: 1}", "benchmark.concurrency_search.upper", "requests in flight"),
+    ] {
+        let problem = problem(qps, &format!("concurrency_search: {range}"));
+        assert_eq!(problem.path, path);
+        assert!(problem.message.contains(text), "{}", problem.message);
+    }
 }
 
 fn found_filled(reading: &PlanReading) -> Vec<(&str, &str)> {
