@@ -3,6 +3,7 @@
 use podium_domain::measure::SeriesPoint;
 use podium_domain::sla::Sla;
 
+use crate::live::InFlight;
 use crate::sample::RequestSample;
 
 /// Seconds from which on a trend can be told.
@@ -24,10 +25,19 @@ pub(crate) struct EarlyStop {
     over_ttft: u64,
     over_tpot: u64,
     over_e2e: u64,
+    /// Requests in flight that are above the limit already, or will fail.
+    late: Late,
     /// In flight and median TTFT of each second since the first answer was complete: before, the load builds up.
     seconds: Vec<(f64, f64)>,
     answered: bool,
     lost: Option<String>,
+}
+
+/// Requests in flight for which it is clear by now that they cannot be answered within a limit.
+#[derive(Debug, Clone, Copy, Default)]
+struct Late {
+    ttft: u64,
+    e2e: u64,
 }
 
 impl EarlyStop {
@@ -41,6 +51,7 @@ impl EarlyStop {
             over_ttft: 0,
             over_tpot: 0,
             over_e2e: 0,
+            late: Late::default(),
             seconds: Vec::new(),
             answered: false,
             lost: None,
@@ -66,12 +77,16 @@ impl EarlyStop {
             self.over_e2e += over(self.sla.max_p50_e2e_ms, ms(sample.e2e_ns()));
         }
         if self.lost.is_none() {
+            // What was seen of the requests in flight may be of this one, too.
+            self.late = Late::default();
             self.lost = self.cannot_pass();
         }
     }
 
-    /// A second is over.
-    pub fn second(&mut self, point: &SeriesPoint) {
+    /// A second is over at `now_ns`. A request in flight has waited for its first token, and lasted, at least until now:
+    /// what is above a limit already counts before it ends.
+    pub fn second<'a>(&mut self, point: &SeriesPoint, in_flight: impl Iterator<Item = &'a InFlight>, now_ns: u64) {
+        self.late = self.late_of(in_flight, now_ns);
         if self.answered
             && let Some(ttft_ms) = point.ttft_p50_ms
         {
@@ -79,15 +94,21 @@ impl EarlyStop {
         }
         self.answered |= point.completed > 0;
         if self.lost.is_none() {
-            self.lost = self.is_over_saturated();
+            self.lost = self.cannot_pass().or_else(|| self.is_over_saturated());
         }
     }
 
     /// Whatever comes now, a median or the success rate misses its limit.
     fn cannot_pass(&self) -> Option<String> {
         let planned = self.planned;
-        let counts = [("TTFT", self.over_ttft), ("TPOT", self.over_tpot), ("end-to-end latency", self.over_e2e)];
-        if let Some((metric, over)) = counts.into_iter().find(|(_, over)| 2 * over > planned) {
+        let counts = [
+            ("TTFT", self.over_ttft, self.late.ttft),
+            ("TPOT", self.over_tpot, 0),
+            ("end-to-end latency", self.over_e2e, self.late.e2e),
+        ];
+        if let Some((metric, over, late)) = counts.into_iter().find(|(_, over, late)| self.median_is_lost(*over, *late))
+        {
+            let over = over + late;
             return Some(format!(
                 "the SLA was out of reach: {metric} is above its limit in {over} of {planned} requests"
             ));
@@ -95,6 +116,33 @@ impl EarlyStop {
         let best_rate = 1.0 - self.failed as f64 / planned.max(1) as f64;
         let missed = self.sla.min_success_rate.is_some_and(|least| best_rate < least);
         missed.then(|| format!("the SLA was out of reach: {} of {planned} requests failed", self.failed))
+    }
+
+    /// Whether a median is above its limit whatever comes, with `over` answered requests above it and `late` ones that are
+    /// above it if they are answered at all. One that fails has no latency: then it lowers the number of answers that the
+    /// median is of. As many late ones as may fail at all are taken to fail, which is the best that can happen.
+    fn median_is_lost(&self, over: u64, late: u64) -> bool {
+        let may_fail = self.sla.min_success_rate.map_or(late, |least| {
+            let failures = ((1.0 - least) * self.planned as f64 + 1e-9).floor().max(0.0) as u64;
+            failures.saturating_sub(self.failed).min(late)
+        });
+        let answered = self.planned.saturating_sub(self.failed + may_fail);
+        2 * (over + late - may_fail) > answered
+    }
+
+    /// The requests in flight that are above a limit at `now_ns`.
+    fn late_of<'a>(&self, in_flight: impl Iterator<Item = &'a InFlight>, now_ns: u64) -> Late {
+        let mut late = Late::default();
+        for request in in_flight {
+            let since_ns = if self.open_loop { request.scheduled_at_ns } else { request.sent_at_ns };
+            let ttft_ns = request.first_token_at_ns.unwrap_or(now_ns).saturating_sub(since_ns);
+            let e2e_ns = now_ns.saturating_sub(request.sent_at_ns);
+            let over =
+                |limit_ms: Option<f64>, ns: u64| u64::from(limit_ms.is_some_and(|limit| ns as f64 / 1e6 > limit));
+            late.ttft += over(self.sla.max_p50_ttft_ms, ttft_ns);
+            late.e2e += over(self.sla.max_p50_e2e_ms, e2e_ns);
+        }
+        late
     }
 
     /// Requests in flight and TTFT both rise, and TTFT is above its limit where it has one: the queue only grows.
@@ -179,6 +227,73 @@ mod tests {
         assert!(watch.lost().is_some_and(|why| why.contains("TTFT is above its limit in 6 of 10")), "{watch:?}");
     }
 
+    /// Requests that were sent at 0 and have no token yet.
+    fn waiting(count: usize) -> Vec<InFlight> {
+        vec![InFlight { scheduled_at_ns: 0, sent_at_ns: 0, first_token_at_ns: None }; count]
+    }
+
+    #[test]
+    fn requests_that_wait_too_long_count_before_they_end() {
+        let at = |ms: u64, requests: &[InFlight]| {
+            let mut watch = watch();
+            watch.second(&second(0, 7, 1.0), requests.iter(), ms * 1_000_000);
+            watch.lost().map(str::to_owned)
+        };
+        assert_eq!(at(100, &waiting(10)), None, "they may still come in time");
+        // One of ten may fail, and then it is in no median: 5 of 9 are late all the same.
+        assert_eq!(at(101, &waiting(5)), None);
+        let why = at(101, &waiting(6)).expect("6 late of 10, or 5 of 9");
+        assert!(why.contains("TTFT is above its limit in 6 of 10"), "{why}");
+        let in_time = InFlight { first_token_at_ns: Some(90_000_000), ..waiting(1)[0] };
+        assert_eq!(at(5_000, &[in_time; 10]), None, "their first tokens came in time");
+        let late = InFlight { first_token_at_ns: Some(101_000_000), ..waiting(1)[0] };
+        assert!(at(5_000, &[late; 6]).is_some());
+    }
+
+    #[test]
+    fn requests_that_wait_count_with_those_that_ended_and_not_twice() {
+        let mut watch = watch();
+        for _ in 0..3 {
+            watch.request_ended(&answered(150));
+        }
+        watch.second(&second(0, 2, 1.0), waiting(2).iter(), 200_000_000);
+        assert_eq!(watch.lost(), None);
+        // One of the two that waited.
+        watch.request_ended(&answered(250));
+        assert_eq!(watch.lost(), None, "{watch:?}");
+        watch.second(&second(1, 3, 1.0), waiting(2).iter(), 300_000_000);
+        assert!(watch.lost().is_some_and(|why| why.contains("in 6 of 10")), "{watch:?}");
+    }
+
+    #[test]
+    fn without_a_success_rate_late_requests_may_all_fail() {
+        let sla = Sla { max_p50_ttft_ms: Some(100.0), ..Sla::default() };
+        let mut watch = EarlyStop::new(sla, 10, true);
+        watch.second(&second(0, 6, 1.0), waiting(6).iter(), 200_000_000);
+        assert_eq!(watch.lost(), None, "if those fail, the other four may hold it");
+        (0..3).for_each(|_| watch.request_ended(&answered(150)));
+        watch.second(&second(1, 5, 1.0), waiting(5).iter(), 300_000_000);
+        // 3 late answers and 2 good ones at best.
+        assert!(watch.lost().is_some(), "{watch:?}");
+    }
+
+    #[test]
+    fn a_closed_loop_counts_from_the_sending_and_a_long_answer_by_its_end() {
+        let sla = Sla {
+            max_p50_e2e_ms: Some(100.0),
+            max_p50_ttft_ms: Some(100.0),
+            min_success_rate: Some(1.0),
+            ..Sla::default()
+        };
+        let mut watch = EarlyStop::new(sla, 1, false);
+        let mut request = InFlight { scheduled_at_ns: 0, sent_at_ns: 150_000_000, first_token_at_ns: None };
+        watch.second(&second(0, 1, 1.0), [request].iter(), 200_000_000);
+        assert_eq!(watch.lost(), None);
+        request.first_token_at_ns = Some(210_000_000);
+        watch.second(&second(1, 1, 1.0), [request].iter(), 260_000_000);
+        assert!(watch.lost().is_some_and(|why| why.contains("end-to-end latency")), "{watch:?}");
+    }
+
     #[test]
     fn too_many_failures_lose() {
         let mut watch = watch();
@@ -192,10 +307,11 @@ mod tests {
     fn a_growing_queue_is_seen_and_noise_is_not() {
         let (mut growing, mut busy, mut steady) = (watch(), watch(), watch());
         for t in 0..20 {
-            growing.second(&second(t, 10 + 5 * t, 90.0 + 10.0 * f64::from(t)));
+            let none = || [].iter();
+            growing.second(&second(t, 10 + 5 * t, 90.0 + 10.0 * f64::from(t)), none(), 0);
             // The queue grows, but answers still come in time.
-            busy.second(&second(t, 10 + 5 * t, 20.0 + f64::from(t)));
-            steady.second(&second(t, 40 + (t * 7) % 5, 150.0 + f64::from((t * 3) % 7)));
+            busy.second(&second(t, 10 + 5 * t, 20.0 + f64::from(t)), none(), 0);
+            steady.second(&second(t, 40 + (t * 7) % 5, 150.0 + f64::from((t * 3) % 7)), none(), 0);
         }
         assert!(growing.lost().is_some_and(|why| why.starts_with("the server was over-saturated")), "{growing:?}");
         assert_eq!(busy.lost(), None);

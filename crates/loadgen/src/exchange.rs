@@ -71,8 +71,7 @@ impl Exchanger<'_> {
             sample.done_at_ns = Some(self.clock.now_ns());
         }
         sample.gaps.shrink();
-        let counted = sample.output_tokens.map(|tokens| (tokens, sample.content_events()));
-        self.live.borrow_mut().on_end(sample.sent_at_ns.is_some(), result.is_ok(), counted);
+        self.live.borrow_mut().on_end(sample, result.is_ok());
         result
     }
 
@@ -98,7 +97,7 @@ impl Exchanger<'_> {
 
     fn unsend(&self, sample: &mut RequestSample) {
         sample.sent_at_ns = None;
-        self.live.borrow_mut().on_unsent();
+        self.live.borrow_mut().on_unsent(sample);
     }
 
     async fn connect(&self, sample: &mut RequestSample) -> Result<Connection, Failure> {
@@ -130,7 +129,7 @@ impl Exchanger<'_> {
         let stamps = Rc::clone(connection.stamps());
         stamps.reset();
         let began = Instant::now();
-        self.live.borrow_mut().on_sent();
+        self.live.borrow_mut().on_sent(sample, self.clock.at_ns(began));
         let ended = tokio::select! {
             biased;
             ended = self.send_and_read(&mut connection, message, &stamps, sample) => ended,
@@ -332,8 +331,8 @@ impl StreamedAnswer {
             sample.on_content(at_ns, meaning.visible);
             let mut live = live.borrow_mut();
             live.on_event();
-            if let (true, Some(ttft_ns)) = (is_first, sample.ttft_ns()) {
-                live.on_first_token(ttft_ns);
+            if is_first {
+                live.on_first_token(sample);
             }
         }
         if let Some(error) = meaning.error {

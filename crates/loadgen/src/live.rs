@@ -1,9 +1,12 @@
 //! What is known while requests are in flight: counters and the series of seconds.
 
+use std::collections::HashMap;
+
 use podium_domain::measure::SeriesPoint;
 use podium_domain::stats::percentile;
 
 use crate::message::Counters;
+use crate::sample::RequestSample;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -17,6 +20,16 @@ pub(crate) struct Live {
     /// Tokens (by usage) and events of the answers that ended with a token count.
     counted_tokens: u64,
     counted_events: u64,
+    /// The requests in flight by their index, where somebody watches them.
+    watched: Option<HashMap<u32, InFlight>>,
+}
+
+/// A request that was sent and has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    pub scheduled_at_ns: u64,
+    pub sent_at_ns: u64,
+    pub first_token_at_ns: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -37,18 +50,34 @@ impl Live {
             open: OpenSecond::default(),
             counted_tokens: 0,
             counted_events: 0,
+            watched: None,
         }
     }
 
-    /// A request was sent.
-    pub fn on_sent(&mut self) {
+    /// Like [`Live::new`], and every request in flight is kept for [`Live::in_flight`].
+    pub fn watched(planned: u64) -> Self {
+        Live { watched: Some(HashMap::new()), ..Live::new(planned) }
+    }
+
+    /// The requests in flight; none where they are not watched.
+    pub fn in_flight(&self) -> impl Iterator<Item = &InFlight> {
+        self.watched.iter().flat_map(HashMap::values)
+    }
+
+    /// The request of `sample` was sent.
+    pub fn on_sent(&mut self, sample: &RequestSample, sent_at_ns: u64) {
+        if let Some(watched) = &mut self.watched {
+            let scheduled_at_ns = sample.scheduled_at_ns;
+            watched.insert(sample.index, InFlight { scheduled_at_ns, sent_at_ns, first_token_at_ns: None });
+        }
         self.counters.sent += 1;
         self.counters.in_flight += 1;
         self.open.sent += 1;
     }
 
     /// What was noted as sent was not: it is sent again on another connection.
-    pub fn on_unsent(&mut self) {
+    pub fn on_unsent(&mut self, sample: &RequestSample) {
+        self.forget(sample);
         self.counters.sent = self.counters.sent.saturating_sub(1);
         self.counters.in_flight = self.counters.in_flight.saturating_sub(1);
         self.open.sent = self.open.sent.saturating_sub(1);
@@ -59,14 +88,18 @@ impl Live {
         self.open.events += 1;
     }
 
-    /// The first token of a request came.
-    pub fn on_first_token(&mut self, ttft_ns: u64) {
-        self.open.ttft_ms.push(ttft_ns as f64 / 1e6);
+    /// The first token of the request of `sample` came.
+    pub fn on_first_token(&mut self, sample: &RequestSample) {
+        if let Some(request) = self.watched.as_mut().and_then(|watched| watched.get_mut(&sample.index)) {
+            request.first_token_at_ns = sample.first_token_at_ns;
+        }
+        self.open.ttft_ms.extend(sample.ttft_ns().map(|ttft_ns| ttft_ns as f64 / 1e6));
     }
 
-    /// A request ended. `usage` is its tokens and its content events, where the server counted.
-    pub fn on_end(&mut self, was_sent: bool, complete: bool, usage: Option<(u32, u32)>) {
-        if was_sent {
+    /// The request of `sample` ended.
+    pub fn on_end(&mut self, sample: &RequestSample, complete: bool) {
+        self.forget(sample);
+        if sample.sent_at_ns.is_some() {
             self.counters.in_flight = self.counters.in_flight.saturating_sub(1);
         }
         if complete {
@@ -76,9 +109,15 @@ impl Live {
             self.counters.failed += 1;
             self.open.failed += 1;
         }
-        if let Some((tokens, events)) = usage {
+        if let Some(tokens) = sample.output_tokens {
             self.counted_tokens += u64::from(tokens);
-            self.counted_events += u64::from(events);
+            self.counted_events += u64::from(sample.content_events());
+        }
+    }
+
+    fn forget(&mut self, sample: &RequestSample) {
+        if let Some(watched) = &mut self.watched {
+            watched.remove(&sample.index);
         }
     }
 
@@ -131,21 +170,28 @@ impl Live {
 mod tests {
     use super::*;
 
+    /// A sent request with so many content events, the first after 4 ms.
+    fn sample(index: u32, events: u32) -> RequestSample {
+        let mut sample = RequestSample { index, sent_at_ns: Some(0), ..RequestSample::default() };
+        (0..events).for_each(|event| sample.on_content(u64::from(event + 4) * 1_000_000, true));
+        sample
+    }
+
     #[test]
     fn seconds_add_up_and_never_change() {
         let mut live = Live::new(3);
-        live.on_sent();
-        live.on_sent();
-        live.on_first_token(4_000_000);
+        live.on_sent(&sample(0, 0), 0);
+        live.on_sent(&sample(1, 0), 0);
+        live.on_first_token(&sample(0, 1));
         live.on_event();
         assert!(live.close_seconds(999_999_999).is_empty());
         let first = live.close_seconds(1_000_000_000).to_vec();
         assert_eq!((first[0].sent, first[0].in_flight, first[0].ttft_p50_ms), (2, 2, Some(4.0)));
         live.on_event();
         live.on_event();
-        live.on_end(true, true, Some((6, 3)));
-        live.on_end(true, false, None);
-        live.on_end(false, false, None);
+        live.on_end(&RequestSample { output_tokens: Some(6), ..sample(0, 3) }, true);
+        live.on_end(&sample(1, 0), false);
+        live.on_end(&RequestSample { index: 2, ..RequestSample::default() }, false);
         let gap = live.close_seconds(3_100_000_000).to_vec();
         assert_eq!(gap.len(), 2);
         assert_eq!((gap[0].completed, gap[0].failed, gap[0].in_flight, gap[0].output_tokens), (1, 2, 0, 4));
@@ -154,5 +200,21 @@ mod tests {
         let all = live.finish(3_100_000_000);
         assert_eq!(all.iter().map(|p| p.t_s).collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert_eq!(all[0], first[0]);
+    }
+
+    #[test]
+    fn watched_requests_are_known_until_they_end() {
+        let mut live = Live::watched(3);
+        for index in 0..3 {
+            live.on_sent(&sample(index, 0), u64::from(index));
+        }
+        live.on_first_token(&sample(1, 1));
+        live.on_end(&sample(0, 1), true);
+        live.on_unsent(&sample(2, 0));
+        let left: Vec<_> = live.in_flight().copied().collect();
+        assert_eq!(left, [InFlight { scheduled_at_ns: 0, sent_at_ns: 1, first_token_at_ns: Some(4_000_000) }]);
+        let mut unwatched = Live::new(1);
+        unwatched.on_sent(&sample(0, 0), 0);
+        assert_eq!(unwatched.in_flight().count(), 0);
     }
 }

@@ -125,7 +125,7 @@ impl Load {
             return;
         }
         on_message(AgentMessage::WarmingUp { version: PROTOCOL_VERSION, requests: count as u32 });
-        let phase = Phase::new(Clock::starting_at(Instant::now()), count as u64);
+        let phase = Phase::new(Clock::starting_at(Instant::now()), Live::new(count as u64));
         let next = Rc::new(Cell::new(0));
         let workers = self.schedule.max_in_flight.unwrap_or(MAX_WARMUP_IN_FLIGHT).min(MAX_WARMUP_IN_FLIGHT);
         let mut tasks = JoinSet::new();
@@ -153,11 +153,13 @@ impl Load {
         if let Some(monitor) = &monitor {
             monitor.begin();
         }
-        let phase = Phase::new(Clock::starting_at(Instant::now()), self.schedule.starts_ns.len() as u64);
+        let planned = self.schedule.starts_ns.len() as u64;
+        let live = if self.early_stop.is_some() { Live::watched(planned) } else { Live::new(planned) };
+        let phase = Phase::new(Clock::starting_at(Instant::now()), live);
         let clock = phase.clock;
         on_message(AgentMessage::Started {
             version: PROTOCOL_VERSION,
-            planned: self.schedule.starts_ns.len() as u64,
+            planned,
             prompt_set_hash: self.workload.prompt_set_hash.clone(),
         });
         let resent_before = self.pool.resent();
@@ -170,7 +172,8 @@ impl Load {
         });
         let mut on_second = |message| {
             if let AgentMessage::Tick { point, .. } = &message {
-                self.watch(|early_stop| early_stop.second(point));
+                let live = phase.live.borrow();
+                self.watch(|early_stop| early_stop.second(point, live.in_flight(), clock.now_ns()));
             }
             on_message(message);
         };
@@ -328,8 +331,8 @@ struct Phase {
 }
 
 impl Phase {
-    fn new(clock: Clock, planned: u64) -> Rc<Self> {
-        Rc::new(Phase { clock, live: RefCell::new(Live::new(planned)) })
+    fn new(clock: Clock, live: Live) -> Rc<Self> {
+        Rc::new(Phase { clock, live: RefCell::new(live) })
     }
 }
 

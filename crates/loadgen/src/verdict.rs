@@ -12,6 +12,7 @@ use podium_workload::{PreparedRequest, Schedule};
 use crate::sample::RequestSample;
 
 mod client;
+mod concurrency;
 mod engine;
 
 pub(crate) use engine::EngineView;
@@ -129,7 +130,7 @@ fn delivered_load(evidence: &Evidence<'_>, findings: &mut Findings) {
             own_lag(evidence, findings);
         }
         LoadPoint::Burst { .. } => own_lag(evidence, findings),
-        LoadPoint::Concurrency { concurrency } => achieved_concurrency(evidence, concurrency, findings),
+        LoadPoint::Concurrency { concurrency } => concurrency::judge(evidence, concurrency, findings),
     }
 }
 
@@ -174,25 +175,6 @@ fn own_lag(evidence: &Evidence<'_>, findings: &mut Findings) {
     } else if p99_ms > 10.0 && p99_ms > 0.2 * latency_ms {
         let text = format!("requests were sent up to {p99_ms:.1} ms late (99th percentile) by the load process itself");
         findings.doubtful("schedule_lag", text);
-    }
-}
-
-fn achieved_concurrency(evidence: &Evidence<'_>, concurrency: u32, findings: &mut Findings) {
-    let sends: Vec<u64> = evidence.samples.iter().filter_map(|s| s.sent_at_ns).collect();
-    // With fewer rounds the ends of the measurement weigh too much.
-    if sends.len() < 4 * concurrency as usize {
-        return;
-    }
-    let (Some(first), Some(last)) = (sends.iter().min().copied(), sends.iter().max().copied()) else { return };
-    let in_flight_ns: f64 = evidence
-        .samples
-        .iter()
-        .filter_map(|s| Some(s.done_at_ns?.min(last).saturating_sub(s.sent_at_ns?) as f64))
-        .sum();
-    let achieved = in_flight_ns / (last - first).max(1) as f64;
-    if achieved < 0.8 * f64::from(concurrency) {
-        let text = format!("{achieved:.1} of {concurrency} requests were in flight on average while the load was on");
-        findings.doubtful("concurrency_not_reached", text);
     }
 }
 

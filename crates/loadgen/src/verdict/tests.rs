@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use podium_domain::sla::Sla;
 use podium_domain::telemetry::{MeanOf, TelemetrySummary};
-use podium_workload::Arrivals;
+use podium_workload::{Arrivals, SessionStep};
 
 use super::*;
 use crate::health::DelaySummary;
@@ -246,6 +246,22 @@ fn a_closed_loop_that_idles_is_doubted() {
     case.is("doubtful", &["concurrency_not_reached"], false);
     case.samples = (0..N).map(|i| answer(i, u64::from(i) * 116, 20, 5)).collect();
     case.is("valid", &[], false);
+}
+
+#[test]
+fn users_who_think_leave_no_slot_idle() {
+    // Two conversations of 20 turns on two slots: 115 ms of answers, then 285 ms of thought.
+    let turn = |index: u32| SessionStep { session: index / 20, turn: index % 20, think_time_ns: 285 * MS };
+    let mut case = Case { load: LoadPoint::Concurrency { concurrency: 2 }, ..Case::default() };
+    case.samples = (0..N).map(|i| answer(i, u64::from(i % 20) * 400, 20, 5)).collect();
+    case.is("doubtful", &["concurrency_not_reached"], false);
+    for (request, index) in case.requests.iter_mut().zip(0..) {
+        request.session = Some(turn(index));
+    }
+    case.is("valid", &[], false);
+    // Slower than planned by as much again: those slots could have been used.
+    case.samples = (0..N).map(|i| answer(i, u64::from(i % 20) * 800, 20, 5)).collect();
+    case.is("doubtful", &["concurrency_not_reached"], false);
 }
 
 #[test]
