@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use podium_domain::framework::Framework;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::agent_host::{AgentHost, HostError};
+use crate::agent_host::{AgentHost, HostError, trouble};
 use crate::command::{CommandError, CommandOutput, CommandSpec};
 use crate::engine::{Engine, EngineSpec};
 use crate::facts::HostFacts;
@@ -20,7 +21,7 @@ use crate::ports::PortState;
 use crate::processes::RunningLaunch;
 use crate::resolve::ResolvedCommand;
 use crate::scrub::Scrubber;
-use crate::slurm::Interruption;
+use crate::slurm::{AllocateError, Interruption, SlurmCluster, Waiting};
 use crate::ssh::SshLink;
 use crate::ssh_config::{LoadFrom, SshConfig};
 use crate::stop::SweepReport;
@@ -32,6 +33,8 @@ pub enum Host {
     Local(LocalHost),
     /// Another machine: one that is reached by SSH, or a node that a job of a Slurm cluster holds.
     Remote(AgentHost),
+    /// A Slurm cluster. Engines run on the nodes that [`Host::allocate`] gets of it.
+    Cluster(SlurmCluster),
 }
 
 impl Host {
@@ -49,12 +52,50 @@ impl Host {
         Host::Remote(AgentHost::new(link, &config, this.environment()))
     }
 
+    /// A cluster that Slurm shares out. Nothing is connected yet.
+    pub fn cluster(this: &LocalHost, config: SshConfig) -> Self {
+        Host::Cluster(SlurmCluster::new(this, config))
+    }
+
+    /// A node of a cluster for a run, as a host, once a job holds it; `None` where the host is no cluster and is used as it
+    /// is. `slot` tells several nodes of a run apart. A job that an earlier worker of the run left is taken over, with its
+    /// place in the queue. `tell` is told now and then why it waits.
+    ///
+    /// # Errors
+    /// `cancel` was raised (the job is cancelled then), or the cluster refuses.
+    pub async fn allocate(
+        &self,
+        run_id: Uuid,
+        slot: u32,
+        cancel: &CancellationToken,
+        tell: impl FnMut(Waiting) + Send,
+    ) -> Result<Option<Host>, AllocateError> {
+        match self {
+            Host::Cluster(cluster) => {
+                cluster.allocate(run_id, slot, cancel, tell).await.map(|node| Some(Host::Remote(node)))
+            }
+            Host::Local(_) | Host::Remote(_) => Ok(None),
+        }
+    }
+
+    /// Cancels every job of a cluster that a worker of this run left.
+    ///
+    /// # Errors
+    /// The cluster does not answer.
+    pub async fn release_run(&self, run_id: Uuid) -> Result<(), HostError> {
+        match self {
+            Host::Cluster(cluster) => cluster.release_run(run_id).await,
+            Host::Local(_) | Host::Remote(_) => Ok(()),
+        }
+    }
+
     /// What the machine is and what is installed on it. Takes up to some seconds; never fails, see
     /// [`HostFacts::problems`].
     pub async fn facts(&self) -> HostFacts {
         match self {
             Host::Local(local) => local.facts().await,
             Host::Remote(remote) => remote.facts().await,
+            Host::Cluster(cluster) => cluster.facts().await,
         }
     }
 
@@ -66,6 +107,7 @@ impl Host {
         match self {
             Host::Local(local) => local.run(command).await,
             Host::Remote(remote) => remote.run(command).await,
+            Host::Cluster(cluster) => cluster.login().run(command).await,
         }
     }
 
@@ -77,6 +119,7 @@ impl Host {
         match self {
             Host::Local(_) => Ok(()),
             Host::Remote(remote) => remote.connect().await,
+            Host::Cluster(cluster) => cluster.login().connect().await,
         }
     }
 
@@ -85,6 +128,7 @@ impl Host {
         match self {
             Host::Local(_) => {}
             Host::Remote(remote) => remote.close().await,
+            Host::Cluster(cluster) => cluster.login().close().await,
         }
     }
 
@@ -96,6 +140,10 @@ impl Host {
         match self {
             Host::Local(_) => Ok(()),
             Host::Remote(remote) => remote.link().release().await,
+            Host::Cluster(cluster) => {
+                cluster.login().close().await;
+                Ok(())
+            }
         }
     }
 
@@ -103,7 +151,7 @@ impl Host {
     /// becomes of the job.
     pub async fn interruption(&self) -> Option<Interruption> {
         match self {
-            Host::Local(_) => None,
+            Host::Local(_) | Host::Cluster(_) => None,
             Host::Remote(remote) => remote.link().interruption().await,
         }
     }
@@ -112,13 +160,13 @@ impl Host {
     pub fn node(&self) -> Option<&str> {
         match self {
             Host::Remote(remote) => remote.link().node(),
-            Host::Local(_) => None,
+            Host::Local(_) | Host::Cluster(_) => None,
         }
     }
 
     /// Whether it is another machine than this one.
     pub fn is_remote(&self) -> bool {
-        matches!(self, Host::Remote(_))
+        !matches!(self, Host::Local(_))
     }
 
     /// Whether the load generator works on another machine, beside the engine.
@@ -134,6 +182,7 @@ impl Host {
         match self {
             Host::Local(_) => Ok(None),
             Host::Remote(remote) => remote.round_trip().await.map(Some),
+            Host::Cluster(_) => Err(no_node()),
         }
     }
 
@@ -147,6 +196,7 @@ impl Host {
             Host::Remote(remote) if self.load_is_remote() => remote.start_load().await,
             Host::Local(local) => local.start_piped(&load_argv(program), &[]),
             Host::Remote(remote) => PipedProcess::start(&load_argv(program), &[], remote.scrubber().clone()),
+            Host::Cluster(_) => Err(CommandError::Host { reason: no_node().0 }),
         }
     }
 
@@ -158,6 +208,7 @@ impl Host {
         match self {
             Host::Local(_) => Err(HostError("this machine needs no copy of a file".to_owned())),
             Host::Remote(remote) => remote.put_file(bytes, name).await,
+            Host::Cluster(_) => Err(no_node()),
         }
     }
 
@@ -172,6 +223,7 @@ impl Host {
                 Err(error) => Err(HostError(format!("{} cannot be copied: {error}", there.display()))),
             },
             Host::Remote(remote) => remote.fetch_file(there, here).await,
+            Host::Cluster(_) => Err(no_node()),
         }
     }
 
@@ -183,6 +235,7 @@ impl Host {
         match self {
             Host::Local(_) => Ok(()),
             Host::Remote(remote) => remote.remove_folder(name).await,
+            Host::Cluster(_) => Err(no_node()),
         }
     }
 
@@ -199,6 +252,7 @@ impl Host {
         match self {
             Host::Local(local) => local.resolve_command(framework, argv, facts),
             Host::Remote(remote) => remote.resolve_command(framework, argv, facts).await,
+            Host::Cluster(_) => Err(trouble(no_node())),
         }
     }
 
@@ -210,6 +264,7 @@ impl Host {
         match self {
             Host::Local(local) => local.start(spec).await,
             Host::Remote(remote) => remote.start(spec).await,
+            Host::Cluster(_) => Err(trouble(no_node())),
         }
     }
 
@@ -221,6 +276,7 @@ impl Host {
         match self {
             Host::Local(local) => local.free_port(),
             Host::Remote(remote) => remote.free_port().await,
+            Host::Cluster(_) => Err(io::Error::other(no_node())),
         }
     }
 
@@ -232,6 +288,7 @@ impl Host {
         match self {
             Host::Local(local) => Ok(local.port_state(port)),
             Host::Remote(remote) => remote.port_state(port).await,
+            Host::Cluster(_) => Err(no_node()),
         }
     }
 
@@ -244,6 +301,7 @@ impl Host {
         match self {
             Host::Local(local) => Ok(local.running_launches().await),
             Host::Remote(remote) => remote.running_launches().await,
+            Host::Cluster(_) => Err(no_node()),
         }
     }
 
@@ -252,6 +310,7 @@ impl Host {
         match self {
             Host::Local(local) => local.sweep(launches).await,
             Host::Remote(remote) => remote.sweep(launches).await,
+            Host::Cluster(_) => SweepReport { problem: Some(no_node().0), ..SweepReport::default() },
         }
     }
 
@@ -263,6 +322,7 @@ impl Host {
         match self {
             Host::Local(local) => Ok(local.leftovers().await),
             Host::Remote(remote) => remote.leftovers().await,
+            Host::Cluster(cluster) => cluster.leftovers().await,
         }
     }
 
@@ -276,6 +336,7 @@ impl Host {
                 local.remove_leftover(leftover).await.map_err(|error| HostError(format!("{}: {error}", leftover.name)))
             }
             Host::Remote(remote) => remote.remove_leftover(leftover).await,
+            Host::Cluster(cluster) => cluster.remove_leftover(leftover).await,
         }
     }
 
@@ -284,8 +345,14 @@ impl Host {
         match self {
             Host::Local(local) => local.scrubber(),
             Host::Remote(remote) => remote.scrubber(),
+            Host::Cluster(cluster) => cluster.login().scrubber(),
         }
     }
+}
+
+/// What a cluster answers to what only a node of it can do.
+fn no_node() -> HostError {
+    HostError("this is a cluster: a run waits for a node of it first".to_owned())
 }
 
 fn load_argv(program: &Path) -> [String; 2] {

@@ -11,12 +11,14 @@ use super::facts::{ClusterFacts, PARTITIONS, read_partitions};
 use super::job::{Interruption, JobFacts, JobState, Waiting};
 use super::link::SlurmLink;
 use crate::agent_host::{AgentHost, HostError};
-use crate::command::{CommandOutput, CommandSpec};
+use crate::command::{CommandError, CommandOutput, CommandSpec};
 use crate::facts::HostFacts;
-use crate::host::Host;
 use crate::leftovers::{Leftover, LeftoverKind};
 use crate::link::Link;
 use crate::local::LocalHost;
+use crate::scrub::Scrubber;
+use crate::ssh::SshLink;
+use crate::ssh_config::SshConfig;
 
 /// A cluster whose nodes Slurm shares out. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -26,9 +28,18 @@ pub struct SlurmCluster {
 
 #[derive(Debug)]
 struct Inner {
+    /// How the login node is reached, and what is started on the nodes.
+    access: SshConfig,
     config: SlurmConfig,
     this: LocalHost,
-    login: Host,
+    login: Login,
+}
+
+/// The machine on which Slurm's commands are run.
+#[derive(Debug)]
+pub(crate) enum Login {
+    Here(LocalHost),
+    Far(AgentHost),
 }
 
 /// Why a run has no node.
@@ -81,28 +92,78 @@ struct Listed {
     name: String,
 }
 
+impl Login {
+    pub(crate) async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, CommandError> {
+        match self {
+            Login::Here(here) => here.run(command).await,
+            Login::Far(far) => far.run(command).await,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Result<(), HostError> {
+        match self {
+            Login::Here(_) => Ok(()),
+            Login::Far(far) => far.connect().await,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        if let Login::Far(far) = self {
+            far.close().await;
+        }
+    }
+
+    async fn facts(&self) -> HostFacts {
+        match self {
+            Login::Here(here) => here.facts().await,
+            Login::Far(far) => far.facts().await,
+        }
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
+        match self {
+            // They are this machine's own, and shown with it.
+            Login::Here(_) => Ok(Vec::new()),
+            Login::Far(far) => far.leftovers().await,
+        }
+    }
+
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        match self {
+            Login::Here(here) => here.scrubber(),
+            Login::Far(far) => far.scrubber(),
+        }
+    }
+}
+
 impl SlurmCluster {
     /// A cluster with these settings. Nothing is connected yet.
-    pub fn new(this: &LocalHost, config: SlurmConfig) -> Self {
-        let login = match config.is_local() {
-            true => Host::Local(this.clone()),
-            false => Host::ssh(this, config.login.clone()),
+    pub(crate) fn new(this: &LocalHost, access: SshConfig) -> Self {
+        let config = access.slurm.clone().unwrap_or_default();
+        let login = if access.is_cluster_here() {
+            Login::Here(this.clone())
+        } else {
+            let link = Link::Ssh(Box::new(SshLink::new(access.clone(), &this.agent())));
+            Login::Far(AgentHost::new(link, &access, this.environment()))
         };
-        Self { inner: Arc::new(Inner { config, this: this.clone(), login }) }
+        Self { inner: Arc::new(Inner { access, config, this: this.clone(), login }) }
     }
 
     pub(super) fn config(&self) -> &SlurmConfig {
         &self.inner.config
     }
 
-    /// The machine on which Slurm's commands are run.
-    pub fn login(&self) -> &Host {
+    pub(super) fn access(&self) -> &SshConfig {
+        &self.inner.access
+    }
+
+    pub(crate) fn login(&self) -> &Login {
         &self.inner.login
     }
 
     /// What the login node is, with the cluster's partitions. A cluster that does not answer, or would refuse a job with
     /// these settings, is a problem among them.
-    pub async fn facts(&self) -> HostFacts {
+    pub(crate) async fn facts(&self) -> HostFacts {
         let mut facts = self.login().facts().await;
         if !facts.is_reached() {
             return facts;
@@ -139,13 +200,13 @@ impl SlurmCluster {
     ///
     /// # Errors
     /// `cancel` was raised (the job is cancelled then), or Slurm refuses.
-    pub async fn allocate(
+    pub(crate) async fn allocate(
         &self,
         run_id: Uuid,
         slot: u32,
         cancel: &CancellationToken,
         mut tell: impl FnMut(Waiting) + Send,
-    ) -> Result<Host, AllocateError> {
+    ) -> Result<AgentHost, AllocateError> {
         let name = job_name(run_id, slot);
         let id = self.own_or_new(&name).await?;
         let began = Instant::now();
@@ -205,10 +266,9 @@ impl SlurmCluster {
         }
     }
 
-    fn node(&self, job: &JobFacts, node: &str) -> Host {
+    fn node(&self, job: &JobFacts, node: &str) -> AgentHost {
         let link = SlurmLink::new(self.clone(), job, node, &self.inner.this);
-        let link = Link::Slurm(Box::new(link));
-        Host::Remote(AgentHost::new(link, &self.inner.config.login, self.inner.this.environment()))
+        AgentHost::new(Link::Slurm(Box::new(link)), self.access(), self.inner.this.environment())
     }
 
     /// The job of this name: one that an earlier worker left, else a new one.
@@ -301,7 +361,7 @@ impl SlurmCluster {
     ///
     /// # Errors
     /// Slurm does not answer.
-    pub async fn release_run(&self, run_id: Uuid) -> Result<(), HostError> {
+    pub(crate) async fn release_run(&self, run_id: Uuid) -> Result<(), HostError> {
         for job in self.jobs().await?.into_iter().filter(|job| run_of(&job.name) == Some(run_id)) {
             self.cancel_job(job.id, &job.name).await?;
         }
@@ -325,7 +385,7 @@ impl SlurmCluster {
     ///
     /// # Errors
     /// The login node or Slurm does not answer.
-    pub async fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
+    pub(crate) async fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
         let mut found = self.login().leftovers().await?;
         found.extend(self.jobs().await?.into_iter().map(|job| Leftover {
             kind: LeftoverKind::Job,
@@ -340,9 +400,12 @@ impl SlurmCluster {
     ///
     /// # Errors
     /// The login node or Slurm does not answer.
-    pub async fn remove_leftover(&self, leftover: &Leftover) -> Result<(), HostError> {
+    pub(crate) async fn remove_leftover(&self, leftover: &Leftover) -> Result<(), HostError> {
         if leftover.kind != LeftoverKind::Job {
-            return self.login().remove_leftover(leftover).await;
+            return match self.login() {
+                Login::Here(_) => Ok(()),
+                Login::Far(far) => far.remove_leftover(leftover).await,
+            };
         }
         match self.jobs().await?.into_iter().find(|job| job.id.to_string() == leftover.name) {
             Some(job) => self.cancel_job(job.id, &job.name).await,

@@ -1,20 +1,16 @@
-//! How a Slurm cluster is set up.
+//! What is asked of a Slurm cluster.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::request::JobRequest;
-use crate::ssh_config::SshConfig;
 
-/// How a cluster is reached and what its jobs ask for. The texts are as somebody wrote them; [`SlurmConfig::problems`] says
+/// What the jobs of a cluster ask for. The texts are as somebody wrote them; [`SlurmConfig::problems`] says
 /// what is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlurmConfig {
-    /// The login node, and what is started on the cluster's nodes; this machine where the destination is empty. The load
-    /// always comes from the node that the engine runs on.
-    pub login: SshConfig,
     /// Partitions, by commas; the cluster's default where empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub partition: String,
@@ -42,20 +38,14 @@ pub struct SlurmConfig {
 }
 
 impl SlurmConfig {
-    /// Whether Slurm's commands are run on this machine.
-    pub fn is_local(&self) -> bool {
-        self.login.destination.is_empty()
-    }
-
     /// Everything that is wrong with it: the setting, and a sentence that says what to do. Nothing is looked up.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut problems = self.login.problems();
-        problems.retain(|(setting, _)| *setting != "destination" || !self.is_local());
+        let mut problems = Vec::new();
         if let Some(conf) = &self.conf {
             let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
             if !conf.is_absolute() || !conf.to_str().is_some_and(|text| text.chars().all(plain)) {
                 let text = format!("slurm.conf `{}` is no plain absolute path: begin it with /", conf.display());
-                problems.push(("conf", text));
+                problems.push(("slurm_conf", text));
             }
         }
         if let Err(wrong) = JobRequest::parse(self) {

@@ -42,9 +42,9 @@ enum Site {
 
 impl SlurmLink {
     pub(super) fn new(cluster: SlurmCluster, job: &JobFacts, node: &str, this: &LocalHost) -> Self {
-        let config = cluster.config();
-        let agent = config.login.agent.clone().unwrap_or_else(|| this.agent());
-        let site = if config.is_local() {
+        let (access, config) = (cluster.access(), cluster.config());
+        let agent = access.agent.clone().unwrap_or_else(|| this.agent());
+        let site = if access.is_cluster_here() {
             let environment = this.environment();
             let inherited = INHERITED.into_iter().filter_map(|name| Some((name, environment.get(name)?.to_owned())));
             let mut inherited: Vec<_> = inherited.collect();
@@ -52,7 +52,7 @@ impl SlurmLink {
             Site::Here { home: environment.get("HOME").unwrap_or("/").into(), inherited }
         } else {
             // A connection of its own: servers limit how much goes over one.
-            Site::Login(Box::new(SshLink::new(config.login.clone(), &agent)))
+            Site::Login(Box::new(SshLink::new(access.clone(), &agent)))
         };
         let (job_id, job_name, restarts) = (job.id, job.name.clone(), job.restarts);
         Self { job_id, job_name, restarts, node: node.to_owned(), site, agent, placed: Mutex::default(), cluster }
