@@ -106,6 +106,7 @@ impl From<RunEventView> for LiveEvent {
                 }
             }
             RunEvent::Report { .. } => plain("the report is ready".to_owned()),
+            RunEvent::Preflight { check } => plain(check.line()),
             RunEvent::Note { text } => plain(text),
         })
     }

@@ -116,7 +116,7 @@ impl Bench {
 
     /// Queues a run of these frameworks of a plan.
     pub async fn start_only(&self, yaml: impl Into<String>, frameworks: Option<Vec<Framework>>) -> Uuid {
-        let start = StartRun { yaml: yaml.into(), host_id: None, frameworks, skip_missing: false, idle_engines: false };
+        let start = StartRun { yaml: yaml.into(), host_id: None, frameworks, skip_missing: false, idle_engines: false, smoke: Default::default() };
         self.start_with(start).await
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
-use podium_launcher::{HostFacts, LoadFrom, SshConfig};
+use podium_launcher::{HostFacts, LoadFrom, ModelCache, SshConfig};
 use podium_service::HostView;
 use uuid::Uuid;
 
@@ -268,7 +268,9 @@ fn facts_view(facts: &HostFacts) -> AnyView {
     } else {
         let gpus = facts.gpus.iter().map(|gpu| {
             let memory = format!("{} of {} MiB in use", gpu.memory_used_mib, gpu.memory_total_mib);
-            view! { <dd>{format!("{} · {} · {memory} · driver {}", gpu.index, gpu.model, gpu.driver_version)}</dd> }
+            let by = gpu.in_use_by().map(|who| format!(" by {who}")).unwrap_or_default();
+            let text = format!("{} · {} · {memory}{by} · driver {}", gpu.index, gpu.model, gpu.driver_version);
+            view! { <dd>{text}</dd> }
         });
         gpus.collect_view().into_any()
     };
@@ -289,17 +291,29 @@ fn facts_view(facts: &HostFacts) -> AnyView {
         <dl class="facts">
             <dt>"GPUs"</dt>
             {gpus}
+            {facts.cuda_version.clone().map(|version| fact("CUDA", format!("up to {version} by the driver")))}
             {fact("Processor", format!("{} · {} cores", facts.cpu_model, facts.cpu_cores))}
             {fact(
                 "Memory",
                 format!("{} free of {}", bytes(facts.memory_available_bytes), bytes(facts.memory_total_bytes)),
             )}
             {disk}
+            {facts.model_caches.iter().map(cache).collect_view()}
             {fact("System", format!("{} · kernel {} · {}", facts.os, facts.kernel, facts.host_name))}
             {fact("Containers", containers)}
         </dl>
     }
     .into_any()
+}
+
+/// A folder of downloaded models.
+fn cache(cache: &ModelCache) -> impl IntoView + use<> {
+    let content = match (cache.exists, cache.models.len()) {
+        (false, _) => "not there yet; engines make it".to_owned(),
+        (true, 0) => "no models".to_owned(),
+        (true, _) => cache.models.join(", "),
+    };
+    fact("Model cache", format!("{}: {content}", cache.path.display()))
 }
 
 fn fact(name: &'static str, value: String) -> impl IntoView {
@@ -329,7 +343,7 @@ fn frameworks(facts: &HostFacts) -> AnyView {
                     <th scope="row">
                         <FrameworkMark framework=install.framework />
                     </th>
-                    <td>{install.version.clone().unwrap_or_else(|| "not known".to_owned())}</td>
+                    <td>{install.version_text()}</td>
                     <td>
                         <code>{install.program.display().to_string()}</code>
                     </td>

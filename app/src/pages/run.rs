@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use podium_service::{RunKind, RunView};
 
-use crate::components::{Crumbs, RunTab, RunTabs, imported_run, loaded, logs, matrix, review, run_head};
+use crate::components::{Crumbs, RunTab, RunTabs, imported_run, loaded, logs, matrix, preflight, review, run_head};
 use crate::context::{caller, id, service};
 use crate::dto::Measured;
 use crate::islands::LiveRun;
@@ -46,6 +46,7 @@ fn page(run: &RunView) -> impl IntoView + use<> {
             </section>
             {logs}
         </LiveRun>
+        {preflight(run)}
         {review(run)}
         <details class="section">
             <summary>"Plan as it was started"</summary>

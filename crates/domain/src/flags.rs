@@ -65,6 +65,11 @@ fn shell_quote(word: &str) -> String {
     }
 }
 
+/// The words of a command as a shell would split it; `None` where a quote is left open.
+pub fn shell_split(command: &str) -> Option<Vec<String>> {
+    shlex::split(command)
+}
+
 /// The first 8 hexadecimal digits of the SHA-256 of the canonical form of `flags`: compact JSON with sorted keys at
 /// every depth. It depends on the flags alone, so it is the same on every machine and in every version.
 pub fn fingerprint(flags: &FlagMap) -> String {

@@ -131,6 +131,7 @@ impl Service {
                 .collect(),
             yaml: String::new(),
             failure: run.failure,
+            preflight: None,
             scenarios: Vec::new(),
             candidates: Vec::new(),
             activity: "imported".to_owned(),
@@ -141,15 +142,14 @@ impl Service {
         })
     }
 
-    /// A file that a run was imported from: its name and its content.
-    pub async fn imported_file(&self, caller: Caller, run_id: Uuid, file_id: Uuid) -> Result<(String, Vec<u8>)> {
+    /// A file of a run: what an imported one came from, or a help text or log of one that was measured. Its name and its
+    /// content.
+    pub async fn run_file(&self, caller: Caller, run_id: Uuid, file_id: Uuid) -> Result<(String, Vec<u8>)> {
         caller.require(Role::Viewer)?;
-        if self.store().run(run_id).await?.kind != podium_store::RunKind::Imported {
-            return Err(Error::NotFound { what: "an imported file of this run".to_owned() });
-        }
+        self.store().run(run_id).await?;
         let files = self.store().run_artifacts(run_id).await?;
         let file = files.into_iter().find(|file| file.artifact_id == file_id);
-        let file = file.ok_or_else(|| Error::NotFound { what: "the imported file".to_owned() })?;
+        let file = file.ok_or_else(|| Error::NotFound { what: "this file of the run".to_owned() })?;
         Ok((file.name, self.store().artifact_bytes(file.artifact_id).await?))
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod hosts;
 mod import;
+mod preflight;
 mod reports;
 mod review;
 mod runs;
@@ -27,6 +28,9 @@ pub use error::{Error, Result};
 pub use import::{ImportFile, ImportRequest, MAX_IMPORT_BYTES};
 pub use podium_formats::cookbook::CookbookPlan;
 pub use podium_store::{RunKind, RunQuery, RunSort, RunWords, Shelf};
+pub use preflight::{
+    Finding, FrameworkPreflight, HelpSnapshot, PreflightCheck, PreflightReport, SmokeRecord, StartPreflight,
+};
 pub use review::RunFacets;
 pub use service::Service;
 pub use views::*;

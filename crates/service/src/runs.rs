@@ -18,7 +18,9 @@ use crate::error::{Error, Result};
 use crate::events::stored;
 use crate::review::run_item;
 use crate::service::Service;
-use crate::views::{CandidateView, CellView, LaunchView, LogChunk, MeasurementView, RunEvent, RunView, StartRun};
+use crate::views::{
+    CandidateView, CellView, LaunchView, LogChunk, MeasurementView, RunEvent, RunView, SmokeChoice, StartRun,
+};
 
 /// How a run was asked for, as stored with it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub(crate) struct RunOptions {
     /// See [`StartRun::idle_engines`].
     #[serde(default)]
     pub(crate) idle_engines: bool,
+    /// See [`StartRun::smoke`].
+    #[serde(default)]
+    pub(crate) smoke: SmokeChoice,
 }
 
 /// Bytes of a log that one request gets.
@@ -73,6 +78,11 @@ pub(crate) fn is_simulated(argv: &[String]) -> bool {
     program == Some("podium") && argv.get(1).is_some_and(|word| word == "sim")
 }
 
+/// Whether a launch was a minimal server of the preflight, by which nothing was measured.
+pub(crate) fn is_smoke(launch: &Launch) -> bool {
+    launch.facts.as_ref().and_then(|facts| facts.get("smoke")) == Some(&Value::Bool(true))
+}
+
 impl Service {
     /// Queues a run of a plan; its id.
     ///
@@ -91,7 +101,12 @@ impl Service {
             Some(id) => self.store().host(id).await?,
             None => self.this_machine(caller).await?,
         };
-        let options = RunOptions { excluded, skip_missing: start.skip_missing, idle_engines: start.idle_engines };
+        let options = RunOptions {
+            excluded,
+            skip_missing: start.skip_missing,
+            idle_engines: start.idle_engines,
+            smoke: start.smoke,
+        };
         let new = NewRun {
             plan: None,
             plan_yaml: start.yaml,
@@ -121,7 +136,9 @@ impl Service {
         }
         let plan: Plan = serde_json::from_value(run.plan.clone()).map_err(Error::internal)?;
         let candidates = store.candidates(id).await?;
-        let launches = store.launches(id).await?;
+        let mut launches = store.launches(id).await?;
+        launches.retain(|launch| !is_smoke(launch));
+        let preflight = store.run_preflight(id).await?.and_then(|found| serde_json::from_value(found).ok());
         let measurements = store.measurements(id).await?;
         let report_id = store.report_of_run(id).await?.map(|report| report.id);
         let ended = measurements.iter().filter(|m| m.ended_at.is_some()).count() as u64;
@@ -140,6 +157,7 @@ impl Service {
             files: Vec::new(),
             yaml: run.plan_yaml,
             failure: run.failure,
+            preflight,
             scenarios,
             candidates,
             activity,
@@ -196,7 +214,7 @@ impl Service {
 }
 
 /// Leaves out the frameworks that are not in `only`; which ones those were.
-fn exclude(plan: &mut Plan, only: Option<&[Framework]>) -> Result<Vec<Framework>> {
+pub(crate) fn exclude(plan: &mut Plan, only: Option<&[Framework]>) -> Result<Vec<Framework>> {
     let Some(only) = only else { return Ok(Vec::new()) };
     let excluded = plan.frameworks.keys().copied().filter(|framework| !only.contains(framework)).collect();
     plan.frameworks.retain(|framework, _| only.contains(framework));

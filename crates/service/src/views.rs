@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::preflight::{PreflightCheck, PreflightReport};
+
 /// A plan text and everything that follows from it.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanCheck {
@@ -67,6 +69,21 @@ pub struct StartRun {
     pub skip_missing: bool,
     /// Start engines at idle priority, so that they cannot starve the load process on a small machine.
     pub idle_engines: bool,
+    /// Which frameworks a minimal server is started of before anything is measured.
+    pub smoke: SmokeChoice,
+}
+
+/// When a minimal server of each framework is started, asked and stopped before anything is measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmokeChoice {
+    /// Of real engines, unless their version passed on this host with this model before.
+    #[default]
+    Auto,
+    /// Of simulated engines as well.
+    Always,
+    /// Of none.
+    Never,
 }
 
 /// One line of the runs list.
@@ -115,6 +132,8 @@ pub struct RunView {
     pub yaml: String,
     /// Why the run failed as a whole.
     pub failure: Option<String>,
+    /// What was found on the host before anything was measured; `None` until then.
+    pub preflight: Option<PreflightReport>,
     /// The scenarios' names, the columns of the matrix.
     pub scenarios: Vec<String>,
     /// The rows of the matrix.
@@ -265,6 +284,11 @@ pub enum RunEvent {
         status: RunStatus,
         /// Why, where it failed.
         failure: Option<String>,
+    },
+    /// Something was looked at before anything is measured.
+    Preflight {
+        /// What was found.
+        check: PreflightCheck,
     },
     /// A candidate changed its status.
     Candidate {

@@ -13,6 +13,7 @@ mod live_log;
 mod load_site;
 mod measure;
 mod options_files;
+mod preflight;
 mod run_task;
 mod second_pass;
 mod spool;
@@ -28,6 +29,8 @@ use uuid::Uuid;
 use crate::events::stored;
 use crate::service::Service;
 use crate::views::RunEvent;
+pub(crate) use agent::{Agent, Progress};
+pub(crate) use job::tokenizer as find_prompt_tokenizer;
 pub(crate) use lease_keeper::OUTAGE_LIMIT;
 use lease_keeper::{LeaseKeeper, StopCause, StopSignal};
 use run_task::RunTask;
@@ -74,6 +77,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Why a run is not carried on.
 #[derive(Debug)]
 enum Halt {
+    /// It cannot be carried out at all: the reason, for people.
+    Refused(String),
     /// Somebody or something asked for it.
     Stop(StopCause),
     /// The database failed. The lease runs out, and whoever claims the run next resumes it.
@@ -170,6 +175,7 @@ impl Worker {
     async fn halted(&self, lease: &Lease, halt: Halt) -> Result<(), podium_store::Error> {
         let run_id = lease.run_id;
         match halt {
+            Halt::Refused(reason) => self.fail_run(lease, reason).await,
             Halt::Stop(StopCause::Shutdown) => {
                 tracing::info!(%run_id, "the run is given back");
                 self.service.store().release_lease(lease).await

@@ -8,6 +8,7 @@ mod host;
 mod import;
 mod load;
 mod plans;
+mod preflight;
 mod run;
 mod serve;
 mod sim;
@@ -43,6 +44,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
+    Preflight(preflight::PreflightArgs),
     Run(run::RunArgs),
     Validate(validate::ValidateArgs),
     Candidates(candidates::CandidatesArgs),
@@ -73,6 +75,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
             Command::Worker(args) => worker::run(args).await,
+            Command::Preflight(args) => preflight::run(args).await,
             Command::Run(args) => run::run(args).await,
             Command::Validate(args) => validate::run(&args),
             Command::Candidates(args) => candidates::run(&args),

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::compare::write_file;
+use super::preflight::Smoke;
 use super::{DataArgs, Opened, at_terminal, cancel_on_signal, plans, print, worker_options};
 
 /// Carry out a plan from start to report
@@ -44,6 +45,10 @@ pub(super) struct RunArgs {
     /// Start engines at idle priority, so that they cannot starve the load generator on a small machine
     #[arg(long)]
     idle_engines: bool,
+
+    /// Of which frameworks a minimal server is started, asked and stopped first
+    #[arg(long, value_enum, default_value_t = Smoke::Auto, value_name = "WHEN")]
+    smoke: Smoke,
 
     /// Where `podium serve` is reached: the report's link begins with it
     #[arg(long, env = "PODIUM_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -84,6 +89,7 @@ async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::R
         frameworks: (!args.frameworks.is_empty()).then(|| args.frameworks.clone()),
         skip_missing: args.skip_missing,
         idle_engines: args.idle_engines,
+        smoke: args.smoke.into(),
     };
     let run_id = service.start_run(caller, start).await?;
     let view = service.run(caller, run_id).await?;
@@ -163,6 +169,7 @@ fn tell(began: Instant, event: &RunEvent) {
             }
             return;
         }
+        RunEvent::Preflight { check } => format!("preflight: {}: {}", check.finding.word(), check.line()),
         RunEvent::Note { text } => text.clone(),
     };
     eprintln!("[{:6.1} s] {line}", began.elapsed().as_secs_f64());

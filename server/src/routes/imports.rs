@@ -131,14 +131,14 @@ fn invalid(path: &str, message: String) -> AppError {
     AppError::Invalid { message, fields }
 }
 
-/// A file of an imported run, as it was given.
+/// A file of a run, as it was given or captured.
 pub(super) async fn file(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     Path((run, file)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let (run, file) = (id(&run, "this run")?, id(&file, "this file")?);
-    let (name, bytes) = state.service.imported_file(caller, run, file).await?;
+    let (name, bytes) = state.service.run_file(caller, run, file).await?;
     // A name is shown by the page; the header takes what every browser reads alike.
     let safe: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();

@@ -9,7 +9,7 @@ use podium_app::context::id;
 use podium_app::error::AppError;
 use podium_app::posted::RejectedPlan;
 use podium_domain::framework::Framework;
-use podium_service::{Caller, StartRun};
+use podium_service::{Caller, SmokeChoice, StartRun};
 use uuid::Uuid;
 
 use crate::state::AppState;
@@ -67,6 +67,7 @@ pub(super) async fn start(
         frameworks: form.frameworks(),
         skip_missing: form.skip_missing,
         idle_engines: form.idle_engines,
+        smoke: SmokeChoice::default(),
     };
     let started = match chosen_host(&form.host) {
         Ok(host_id) => state.service.start_run(caller, StartRun { host_id, ..start }).await.map_err(AppError::from),

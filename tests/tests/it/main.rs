@@ -12,6 +12,7 @@ mod interruption;
 mod llama_server;
 mod load;
 mod options_files;
+mod preflight;
 mod search;
 mod second_pass;
 mod simulated;

@@ -28,7 +28,7 @@ fn host(config: SshConfig) -> Host {
 
 async fn carry_out(bench: &Bench, config: &SshConfig, yaml: String) -> podium_tests::bench::EndedRun {
     let added = bench.service.add_host(Caller::owner(), "far", config).await.expect("the host is added");
-    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false };
+    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false, smoke: Default::default() };
     let run_id = bench.start_with(start).await;
     bench.carry_out(run_id).await
 }
@@ -217,7 +217,7 @@ fn two_candidates() -> String {
 /// Queues a run on the host.
 async fn start(bench: &Bench, sshd: &Sshd, yaml: String) -> uuid::Uuid {
     let added = bench.service.add_host(Caller::owner(), "far", &sshd.config()).await.expect("the host is added");
-    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false };
+    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false, smoke: Default::default() };
     bench.start_with(start).await
 }
 

@@ -12,11 +12,18 @@ impl Framework {
         flags.iter().find(|(name, value)| self.is_eager(name, value)).map(|(name, _)| name.as_str())
     }
 
+    /// The switch that makes a server of this framework run without CUDA graphs, where it is one switch.
+    pub fn eager_switch(self) -> Option<&'static str> {
+        match self {
+            Framework::Sglang => Some("disable_cuda_graph"),
+            Framework::Vllm | Framework::Tokenspeed => Some("enforce_eager"),
+            Framework::TensorrtLlm | Framework::LlamaCpp => None,
+        }
+    }
+
     fn is_eager(self, name: &str, value: &Value) -> bool {
         match (self, name) {
-            (Framework::Sglang, "disable_cuda_graph") | (Framework::Vllm | Framework::Tokenspeed, "enforce_eager") => {
-                *value == Value::Bool(true)
-            }
+            (_, name) if self.eager_switch() == Some(name) => *value == Value::Bool(true),
             // A mapping for the file of options, in which null is the way to have none.
             (Framework::TensorrtLlm, name) if self.names_options_file(name) => {
                 value.get("cuda_graph_config").is_some_and(Value::is_null)

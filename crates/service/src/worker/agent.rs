@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// The load process could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AgentError {
+pub(crate) enum AgentError {
     #[error(
         "the load process cannot be started: {0}. It is installed beside the podium program; build or install both, or \
          name it with PODIUM_AGENT"
@@ -33,7 +33,7 @@ pub(super) enum AgentError {
 
 /// What the load process says while it works.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// One second is over.
     Tick { point: SeriesPoint, counters: Counters },
     /// It is over.
@@ -41,7 +41,7 @@ pub(super) enum Progress {
 }
 
 /// A running load process. Dropping it kills it.
-pub(super) struct Agent {
+pub(crate) struct Agent {
     far: Option<FarFiles>,
     process: Option<PipedProcess>,
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
@@ -49,7 +49,7 @@ pub(super) struct Agent {
 
 impl Agent {
     /// Starts `program` on the host with `job`, against the engine of a launch.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         host: &Host,
         program: &Path,
         launch_id: Uuid,
@@ -71,7 +71,7 @@ impl Agent {
     }
 
     /// The next thing it says. Safe to drop and call again.
-    pub(super) async fn next(&mut self) -> Result<Progress, AgentError> {
+    pub(crate) async fn next(&mut self) -> Result<Progress, AgentError> {
         while let Some(line) = self.lines.next_line().await? {
             match serde_json::from_str(&line)? {
                 AgentMessage::WarmingUp { .. } | AgentMessage::Started { .. } => {}
@@ -97,7 +97,7 @@ impl Agent {
     }
 
     /// Asks it to stop (the end of its input is the sign), and waits for its end; one that does not end is killed.
-    pub(super) async fn finish(self) {
+    pub(crate) async fn finish(self) {
         const PATIENCE: Duration = Duration::from_secs(5);
         // Dropped with the future, and so killed, where it takes longer.
         if let Some(process) = self.process

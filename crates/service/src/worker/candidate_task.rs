@@ -94,7 +94,7 @@ impl RunTask<'_> {
         let new = NewLaunch {
             id: launch_id,
             candidate_id: candidate.id,
-            host_id: self.run.host_id.ok_or(podium_store::Error::NotFound { what: "host of the run" })?,
+            host_id: self.host_id()?,
             command: podium_domain::flags::shell_join(&shown),
             argv: shown,
             deploy_command: podium_domain::flags::shell_join(&deploy),
@@ -320,7 +320,7 @@ impl RunTask<'_> {
         self.set_candidate(candidate, outcome).await
     }
 
-    async fn record_failure(&self, candidate: &Candidate, failure: &LaunchFailure) -> Result<(), Halt> {
+    pub(super) async fn record_failure(&self, candidate: &Candidate, failure: &LaunchFailure) -> Result<(), Halt> {
         for measurement in self.measurements_of(candidate).await? {
             if matches!(measurement.status, MeasurementStatus::Pending | MeasurementStatus::Measuring) {
                 self.give_up(candidate, &measurement, MeasurementStatus::Skipped, "its engine failed").await?;

@@ -60,9 +60,13 @@ impl RunTask<'_> {
         Ok((candidates, events))
     }
 
-    /// Why a candidate is not to be tried on this host: its file of options breaks the plan's rules, or the framework is
-    /// not here and the run was asked to leave such frameworks out.
+    /// Why a candidate is not to be tried on this host: its server there does not take the base flags, its file of options
+    /// breaks the plan's rules, or the framework is not here and the run was asked to leave such frameworks out.
     async fn skip_reason(&self, candidate: &candidate::Candidate) -> Option<String> {
+        let found = self.preflight.as_ref().and_then(|preflight| preflight.framework(candidate.framework));
+        if let Some(blocked) = found.and_then(|found| found.blocked.clone()) {
+            return Some(blocked);
+        }
         if let Some(problem) = problem_of_own_file(candidate.framework, &candidate.flags) {
             return Some(problem);
         }

@@ -2,19 +2,23 @@
 
 use podium_domain::candidate::{self, Candidate as DomainCandidate};
 use podium_domain::confidence::{Repeats, choose};
+use podium_domain::options_file::is_inside;
 use podium_domain::plan::{Plan, Scenario};
 use podium_domain::report::{FrameworkSearch, HostFacts, MACHINE_FACT, Report, ReportInput};
 use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_domain::telemetry::TelemetrySummary;
+use podium_launcher::HelpOf;
 use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Halt;
 use super::benchmark_command::benchmark_command;
 use super::run_task::RunTask;
 use crate::events::stored;
-use crate::runs::{ended_in_primary_mode, is_simulated, repeat_of};
+use crate::preflight::PreflightReport;
+use crate::runs::{ended_in_primary_mode, is_simulated, is_smoke, repeat_of};
 use crate::views::RunEvent;
 
 /// The rows of a run.
@@ -90,7 +94,8 @@ impl RunTask<'_> {
 
     /// The rows of every candidate.
     pub(super) async fn rows(&self) -> Result<Rows, Halt> {
-        let launches = self.store().launches(self.run.id).await?;
+        let mut launches = self.store().launches(self.run.id).await?;
+        launches.retain(|launch| !is_smoke(launch));
         let measurements = self.store().measurements(self.run.id).await?;
         let mut rows = Rows::default();
         for candidate in self.store().candidates(self.run.id).await? {
@@ -110,11 +115,16 @@ impl RunTask<'_> {
 
     fn row_context<'a>(&'a self, candidate: &'a DomainCandidate, launch: Option<&Launch>) -> RowContext<'a> {
         let simulated = is_simulated(&candidate.argv) || launch.is_some_and(says_simulated);
+        let found = self.preflight.as_ref().and_then(|preflight| preflight.framework(candidate.framework));
+        let help = |of| found.and_then(|found| found.help_of(of)).and_then(|help| self.file_link(help.artifact_id));
+        let server_help = help(HelpOf::Server);
         RowContext {
             plan: &self.plan,
             candidate,
-            framework_version: launch.and_then(|launch| launch.version.clone()),
-            framework_commit: None,
+            framework_version: launch
+                .and_then(|launch| launch.version.clone())
+                .or_else(|| found.and_then(|found| found.version.clone())),
+            framework_commit: found.and_then(|found| found.commit.clone()),
             hardware: RowHardware {
                 // What the machine has, where an engine really used it; a simulated one has the plan's.
                 gpu_model: self.facts.gpus.first().filter(|_| !simulated).map(|gpu| gpu.model.clone()),
@@ -125,14 +135,24 @@ impl RunTask<'_> {
             flow_check: !simulated && self.facts.gpus.len() < self.plan.hardware.gpu_count as usize,
             run_id: Some(self.run.id.to_string()),
             server_command: launch.map_or_else(|| candidate.command.clone(), |launch| launch.deploy_command.clone()),
-            validated_cli_flags: RowCliFlags::default(),
+            validated_cli_flags: RowCliFlags {
+                // What is left of the plan after the preflight is what the help has.
+                server: server_help.as_ref().map(|_| rendered_flags(candidate)),
+                ..RowCliFlags::default()
+            },
             artifacts: RowArtifacts {
                 server_log: launch
                     .filter(|launch| launch.log_artifact_id.is_some())
                     .map(|launch| format!("/launches/{}/log", launch.id)),
+                server_help,
+                benchmark_help: help(HelpOf::Benchmark),
                 ..RowArtifacts::default()
             },
         }
+    }
+
+    fn file_link(&self, artifact: Option<Uuid>) -> Option<String> {
+        Some(format!("/runs/{}/files/{}", self.run.id, artifact?))
     }
 
     fn report_input(&self, rows: Vec<ResultRow>, interrupted: Option<String>) -> ReportInput<'_> {
@@ -161,6 +181,7 @@ impl RunTask<'_> {
             searches,
             excluded: self.options.excluded.iter().map(|framework| framework.id().to_owned()).collect(),
             interrupted,
+            substitutions: self.preflight.as_ref().map(PreflightReport::substitutions).unwrap_or_default(),
             ..ReportInput::default()
         }
     }
@@ -194,6 +215,14 @@ fn reason_of(rows: &[ResultRow], framework: &str) -> Option<String> {
         return None;
     }
     considered.iter().find_map(|row| row.failure_reason.clone())
+}
+
+/// The flags that stand on a candidate's command line, as plans write them.
+fn rendered_flags(candidate: &DomainCandidate) -> Vec<String> {
+    let shown = candidate.flags.iter().filter(|(name, value)| {
+        !matches!(value, Value::Null | Value::Bool(false)) && !is_inside(candidate.framework, name, value)
+    });
+    shown.map(|(name, _)| name.clone()).collect()
 }
 
 /// The digest of the container image that an engine ran in, where the launch says it.

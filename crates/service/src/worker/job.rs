@@ -55,7 +55,7 @@ pub(super) fn job(plan: &Plan, base_url: &str, server: &Server, measurement: &Me
 
 /// The tokenizer of all frameworks' prompts, so that they are asked the same: the one that the plan names, where it is
 /// a file or a folder here. The chat endpoint takes no token ids, so there the model's own folder does as well.
-pub(super) fn tokenizer(plan: &Plan) -> Option<PathBuf> {
+pub(crate) fn tokenizer(plan: &Plan) -> Option<PathBuf> {
     let named = plan.model.tokenizer.as_deref();
     let models = plan.frameworks.iter().map(|(framework, part)| plan.model_location(*framework, part));
     let models = models.filter(|_| plan.benchmark.endpoint == Endpoint::ChatCompletions);

@@ -11,6 +11,7 @@ use super::lease_keeper::StopSignal;
 use super::load_site::{LoadSite, reach};
 use super::{Halt, Worker};
 use crate::events::stored;
+use crate::preflight::PreflightReport;
 use crate::runs::RunOptions;
 use crate::service::launch_folder;
 use crate::views::RunEvent;
@@ -24,12 +25,14 @@ pub(super) struct RunTask<'w> {
     pub(super) host: Host,
     pub(super) load_site: LoadSite,
     pub(super) facts: HostFacts,
+    /// What the preflight found, once it was made.
+    pub(super) preflight: Option<PreflightReport>,
     pub(super) signal: StopSignal,
 }
 
 impl<'w> RunTask<'w> {
-    /// Prepares a claimed run: reads its plan, clears away what an earlier worker left, looks at the host, and stores
-    /// its candidates. The inner error is why the run cannot be carried out at all.
+    /// Prepares a claimed run: reads its plan, clears away what an earlier worker left, and looks at the host. The inner
+    /// error is why the run cannot be carried out at all.
     pub(super) async fn begin(
         worker: &'w Worker,
         claimed: ClaimedRun,
@@ -49,15 +52,13 @@ impl<'w> RunTask<'w> {
             Err(reason) => return Ok(Err(reason)),
         };
         let facts = host.facts().await;
-        let task = RunTask { worker, run, lease, plan, options, host, load_site, facts, signal };
+        let preflight = None;
+        let task = RunTask { worker, run, lease, plan, options, host, load_site, facts, preflight, signal };
         if let Some(text) = task.load_site.text() {
             task.note(text).await?;
         }
         task.clear_leftovers().await?;
         task.replay_spool().await?;
-        if let Err(reason) = task.expand().await? {
-            return Ok(Err(reason));
-        }
         Ok(Ok(task))
     }
 
@@ -69,6 +70,10 @@ impl<'w> RunTask<'w> {
         &self.host
     }
 
+    pub(super) fn host_id(&self) -> Result<Uuid, Halt> {
+        Ok(self.run.host_id.ok_or(podium_store::Error::NotFound { what: "host of the run" })?)
+    }
+
     /// Fails when work on the run is to stop.
     pub(super) fn check_signal(&self) -> Result<(), Halt> {
         self.signal.cause().map_or(Ok(()), |cause| Err(Halt::Stop(cause)))
@@ -77,6 +82,7 @@ impl<'w> RunTask<'w> {
     /// Tries every candidate that was not tried to its end yet, and measures the best ones again.
     pub(super) async fn carry_out(&mut self) -> Result<(), Halt> {
         self.prepare_images().await?;
+        self.prepare().await?;
         for candidate in self.store().candidates(self.run.id).await? {
             self.check_signal()?;
             if matches!(candidate.status, CandidateStatus::Pending | CandidateStatus::Running) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::effects::{self, Effect};
 use super::syntax::{self, Given, GivenValue, SyntaxError, Words};
-use super::{CliError, Command, Fault, ServerOptions, help, options_file};
+use super::{CliError, Command, Fault, ServerOptions, flags, help, options_file};
 use crate::engine::{EngineConfig, Gpu, MemoryRule, Model, NumberFormat};
 
 /// Not the real servers' wildcard address: a simulation has no business on a network.
@@ -32,8 +32,9 @@ pub fn parse(
     words: &[String],
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Command, CliError> {
-    let (positional, given) = match syntax::read(framework, words) {
-        Ok(Words::Help) => return Ok(Command::Print(help::full(framework))),
+    let lacks = flags::lacked(words, environment);
+    let (positional, given) = match syntax::read(framework, words, &lacks) {
+        Ok(Words::Help) => return Ok(Command::Print(help::full(framework, &lacks))),
         Ok(Words::Version) => return Ok(Command::Print(help::version(framework))),
         Ok(Words::Flags { model, given }) => (model, given),
         Err(error) => return Err(usage(framework, &complaint(framework, &error))),

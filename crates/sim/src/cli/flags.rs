@@ -54,7 +54,22 @@ pub(super) const SIMULATOR: &[ExtraFlag] = &[
         KnobKind::Text,
         "Fault on purpose: exit, exit=CODE, hang, http500, crash-after=REQUESTS or ignore-term",
     ),
+    extra(
+        "sim_lacks",
+        KnobKind::Text,
+        "Flags that this release does not know, separated by commas: for tests of what asks for help first",
+    ),
 ];
+
+/// The flags that a command line (or the environment) says the release lacks, as plans write them.
+pub(super) fn lacked(words: &[String], environment: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let given = words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--sim-lacks")? {
+        "" => words.get(index + 1).cloned(),
+        rest => rest.strip_prefix('=').map(str::to_owned),
+    });
+    let list = given.or_else(|| environment("PODIUM_SIM_LACKS")).unwrap_or_default();
+    list.split(',').map(|name| name.trim().replace('-', "_")).filter(|name| !name.is_empty()).collect()
+}
 
 /// Other spellings → the name that the tables use. Short ones are written without their dash.
 fn aliases(framework: Framework) -> &'static [(&'static str, &'static str)] {

@@ -59,7 +59,8 @@ pub(super) fn missing_model(framework: Framework) -> String {
 }
 
 /// The text of `--help`: every flag that is accepted.
-pub(super) fn full(framework: Framework) -> String {
+pub(super) fn full(framework: Framework, lacks: &[String]) -> String {
+    let has = |name: &str| !lacks.iter().any(|lacked| lacked == name);
     let mut text = usage_line(framework);
     let _ = write!(
         text,
@@ -83,7 +84,7 @@ pub(super) fn full(framework: Framework) -> String {
             "Names that requests may use; the model's own by default *",
         );
     }
-    for knob in framework.spec().knobs {
+    for knob in framework.spec().knobs.iter().filter(|knob| has(knob.name)) {
         let marked = super::effects::of_flag(framework, knob.name).is_some();
         let help = format!("{}{}", knob.help, if marked { " *" } else { "" });
         entry(&mut text, &form(framework, knob.name, knob.kind, knob.negatable), &help);
@@ -95,7 +96,7 @@ pub(super) fn full(framework: Framework) -> String {
             || COMMON.iter().any(|flag| flag.name == name)
             || ["help", "version", "served_model_name"].contains(&name)
     };
-    for name in framework.released_flags().filter(|name| !listed(name)) {
+    for name in framework.released_flags().filter(|name| !listed(name) && has(name)) {
         entry(&mut text, &spell(name, framework.spec().spelling), "accepted, without effect on the simulation");
     }
     text.push_str("\nsimulation:\n");

@@ -39,8 +39,8 @@ pub(super) enum SyntaxError {
     Invalid(String, String),
 }
 
-/// Reads the words after the server command.
-pub(super) fn read(framework: Framework, words: &[String]) -> Result<Words, SyntaxError> {
+/// Reads the words after the server command. Flags that this release lacks are as unknown as any other.
+pub(super) fn read(framework: Framework, words: &[String], lacks: &[String]) -> Result<Words, SyntaxError> {
     let mut given = Vec::new();
     let mut unrecognized = Vec::new();
     let mut model = None;
@@ -66,7 +66,8 @@ pub(super) fn read(framework: Framework, words: &[String]) -> Result<Words, Synt
         }
         let (base, path) = written.split_once('.').map_or((written, None), |(base, path)| (base, Some(path)));
         let canonical = flags::canonical(framework, base);
-        let Some((name, arity)) = flags::look_up(framework, &canonical) else {
+        let lacked = lacks.contains(&base.replace('-', "_"));
+        let Some((name, arity)) = flags::look_up(framework, &canonical).filter(|_| !lacked) else {
             unrecognized.push(word.clone());
             // What follows may be its value: it is as unknown as the flag.
             if inline.is_none()

@@ -158,3 +158,19 @@ fn help_lists_every_knob_in_the_frameworks_spelling() {
         assert!(version.contains("simulated"), "{version}");
     }
 }
+
+/// What a release lacks is in neither its help nor its command line; another name of the same flag is.
+#[test]
+fn a_release_can_lack_flags() {
+    let said = |line: &str| try_parse(Framework::TensorrtLlm, line);
+    let lacks = "--sim-lacks free_gpu_memory_fraction,max-batch-size";
+    let Ok(Command::Print(help)) = said(&format!("{lacks} --help")) else { panic!("no help") };
+    assert!(!help.contains("  --free_gpu_memory_fraction") && !help.contains("  --max_batch_size"), "{help}");
+    assert!(help.contains("  --kv_cache_free_gpu_memory_fraction"), "{help}");
+    let line = |flag: &str| format!("m --backend pytorch {lacks} --{flag}");
+    let refused = said(&line("max_batch_size 8")).unwrap_err().to_string();
+    assert!(refused.contains("No such option: --max_batch_size"), "{refused}");
+    assert!(said(&line("free_gpu_memory_fraction 0.5")).is_err());
+    assert!(said(&line("kv_cache_free_gpu_memory_fraction 0.5")).is_ok());
+    assert!(matches!(said(&format!("{lacks} --help=all")), Ok(Command::Print(_))));
+}
