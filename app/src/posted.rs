@@ -52,3 +52,66 @@ pub struct HostInput {
 /// A link that was just made. The report's page shows it this once.
 #[derive(Clone, Debug)]
 pub struct FreshLink(pub NewLink);
+
+/// A try to sign in that failed. The form is shown again.
+#[derive(Clone, Debug)]
+pub struct RejectedSignIn {
+    /// The name that was written.
+    pub name: String,
+    /// The page to go on to.
+    pub next: String,
+    /// Why.
+    pub error: AppError,
+}
+
+/// An invitation that was not accepted. The form is shown again.
+#[derive(Clone, Debug)]
+pub struct RejectedInvitation {
+    /// The name that was written.
+    pub name: String,
+    /// Why.
+    pub error: AppError,
+}
+
+/// A link's password that was wrong. The form is shown again.
+#[derive(Clone, Debug)]
+pub struct RejectedUnlock {
+    /// Why.
+    pub error: AppError,
+}
+
+/// An invitation that was just made. The page of people shows it this once.
+#[derive(Clone, Debug)]
+pub struct FreshInvitation {
+    /// Whom it is for.
+    pub name: String,
+    /// Its path, with the secret.
+    pub path: String,
+    /// Until when it holds.
+    pub until: time::OffsetDateTime,
+}
+
+/// Something that could not be done with a person.
+#[derive(Clone, Debug)]
+pub struct RejectedPerson {
+    /// The name that was written.
+    pub name: String,
+    /// Why.
+    pub error: AppError,
+}
+
+/// A token that was just made. The page of the account shows it this once.
+#[derive(Clone, Debug)]
+pub struct FreshToken {
+    /// What it is called.
+    pub name: String,
+    /// Its secret.
+    pub secret: String,
+}
+
+/// Something that could not be done with an account.
+#[derive(Clone, Debug)]
+pub struct RejectedAccount {
+    /// Why.
+    pub error: AppError,
+}

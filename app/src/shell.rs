@@ -13,7 +13,8 @@ use crate::components::{SideRail, SkipLink};
 use crate::escape::raw_text;
 use crate::islands::ThemeSwitch;
 use crate::pages::{
-    CookbookPage, HomePage, HostsPage, ImportPage, NewPlanPage, NotFoundPage, ReportPage, RunPage, SharedReportPage,
+    AccountPage, AuditPage, CookbookPage, HomePage, HostsPage, ImportPage, InvitePage, LoginPage, NewPlanPage,
+    NotFoundPage, PeoplePage, ReportPage, RunPage, SharedReportPage,
 };
 
 /// The path under which this build's script, module and style sheet are served, without a slash at the end. It
@@ -81,6 +82,11 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/plans/start") view=NewPlanPage ssr=SsrMode::Async />
                         <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />
                         <Route path=path!("/runs/:id/report") view=ReportPage ssr=SsrMode::Async />
+                        <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                        <Route path=path!("/invite/:token") view=InvitePage ssr=SsrMode::Async />
+                        <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                        <Route path=path!("/people") view=PeoplePage ssr=SsrMode::Async />
+                        <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                         <Route path=path!("/r/:token") view=SharedReportPage ssr=SsrMode::Async />
                         <Route path=path!("/cookbook") view=CookbookPage ssr=SsrMode::Async />
                         <Route path=path!("/import") view=ImportPage ssr=SsrMode::Async />

@@ -6,6 +6,7 @@
 // The types of rendered pages nest deeply.
 #![recursion_limit = "256"]
 
+mod access;
 pub mod cli;
 mod database;
 mod guard;
@@ -18,6 +19,6 @@ mod startup;
 mod state;
 
 pub use database::{Database, data_dir};
-pub use settings::Settings;
+pub use settings::{PublicUrl, Settings};
 pub use site::{Site, SiteError};
 pub use startup::{Application, StartError};

@@ -13,7 +13,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::guard::{AllowedHosts, refuse_foreign};
+use crate::access::{Doorman, identify};
+use crate::guard::{Guard, refuse_foreign};
 use crate::headers::secure;
 use crate::routes::{mount, table::authorize};
 use crate::site::Site;
@@ -21,8 +22,14 @@ use crate::state::AppState;
 
 /// Every route with its middleware. The guard stands before all of them, so that nothing runs for a foreign request;
 /// only the headers stand before it, so that a refusal carries them as well. Streams end when `closing` is cancelled.
-pub(crate) fn router(site: &Site, allowed: AllowedHosts, service: Service, closing: CancellationToken) -> Router {
-    let state = AppState::new(site, service, closing);
+pub(crate) fn router(
+    site: &Site,
+    guard: Guard,
+    doorman: Doorman,
+    service: Service,
+    closing: CancellationToken,
+) -> Router {
+    let state = AppState::new(site, service, doorman, closing);
     let context = {
         let state = state.clone();
         move || state.provide()
@@ -34,11 +41,13 @@ pub(crate) fn router(site: &Site, allowed: AllowedHosts, service: Service, closi
         .route_layer(middleware::from_fn(authorize))
         // Every other address renders the app as well: its router shows the page that says so, with status 404.
         .fallback(render_app_async_with_context(context, document))
+        // Before the fallback as well: that page looks different to somebody who is known.
+        .layer(middleware::from_fn_with_state(state.clone(), identify))
         .with_state(state)
         .layer(CompressionLayer::new())
         // Already compressed by the build, so it stands outside that layer.
         .nest_service(&site.root_path(), assets(site))
-        .layer(middleware::from_fn_with_state(allowed, refuse_foreign))
+        .layer(middleware::from_fn_with_state(guard, refuse_foreign))
         .layer(middleware::from_fn(secure))
 }
 
@@ -73,6 +82,12 @@ pub(crate) mod tests {
 
     /// A router over a site of three tiny files and an empty database, and the folder that holds them.
     pub(crate) async fn fixture() -> (Router, tempfile::TempDir) {
+        let (router, _, dir) = with_accounts(false).await;
+        (router, dir)
+    }
+
+    /// As [`fixture`], with the service behind the router, and with accounts where they are demanded.
+    pub(crate) async fn with_accounts(demands_accounts: bool) -> (Router, Service, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(dir.path().join("pkg")).expect("writable");
         for name in ["podium.js", "podium_bg.wasm", "podium.css"] {
@@ -83,7 +98,9 @@ pub(crate) mod tests {
         let store = TestDatabase::create().await.store;
         let host = Host::local(dir.path()).expect("this machine");
         let service = Service::on_machine(store, host, dir.path(), "a test's");
-        (router(&site, AllowedHosts::loopback(([127, 0, 0, 1], 8080).into()), service, CancellationToken::new()), dir)
+        let guard = Guard::new(([127, 0, 0, 1], 8080).into(), None, demands_accounts);
+        let doorman = Doorman::new(demands_accounts, None);
+        (router(&site, guard, doorman, service.clone(), CancellationToken::new()), service, dir)
     }
 
     pub(crate) async fn get(router: &Router, path: &str) -> Response {

@@ -7,7 +7,8 @@ use podium_service::Service;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::guard::AllowedHosts;
+use crate::access::Doorman;
+use crate::guard::Guard;
 use crate::router::router;
 use crate::settings::Settings;
 use crate::site::{Site, SiteError};
@@ -15,12 +16,6 @@ use crate::site::{Site, SiteError};
 /// The server cannot start, or broke down.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Accounts do not exist yet, so nobody else may reach the server.
-    #[error(
-        "--listen {0} would let other machines in, and podium has no accounts yet to tell who may do what; listen on a \
-         loopback address such as 127.0.0.1:8080 and reach it from elsewhere through an SSH tunnel"
-    )]
-    NotLoopback(SocketAddr),
     /// The address is not free or not this machine's.
     #[error("cannot listen on {address}: {source}; choose another port with --listen, or stop what uses this one")]
     Bind {
@@ -49,18 +44,20 @@ pub struct Application {
 }
 
 impl Application {
-    /// Checks the settings and binds the address; requests wait until [`run_until_stopped`](Self::run_until_stopped).
+    /// Binds the address; requests wait until [`run_until_stopped`](Self::run_until_stopped).
     ///
     /// # Errors
-    /// When the address is not loopback or not free, or no site is found.
+    /// When the address is not free, or no site is found.
     pub async fn build(settings: &Settings, service: Service) -> Result<Self, StartError> {
-        settings.check()?;
         let site = Site::find(settings.site_dir.as_deref())?;
         let bind_error = |source| StartError::Bind { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let closing = CancellationToken::new();
-        let router = router(&site, AllowedHosts::loopback(address), service, closing.clone());
+        let (public_url, accounts) = (settings.public_url.as_ref(), settings.demands_accounts());
+        let guard = Guard::new(address, public_url, accounts);
+        let doorman = Doorman::new(accounts, public_url.cloned());
+        let router = router(&site, guard, doorman, service, closing.clone());
         Ok(Self { listener, address, router, closing })
     }
 
@@ -86,6 +83,7 @@ impl Application {
             stop.cancelled().await;
             closing.cancel();
         };
-        axum::serve(self.listener, self.router).with_graceful_shutdown(stopped).await.map_err(StartError::Serve)
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(self.listener, service).with_graceful_shutdown(stopped).await.map_err(StartError::Serve)
     }
 }

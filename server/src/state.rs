@@ -8,10 +8,12 @@ use axum::response::Response;
 use leptos::config::LeptosOptions;
 use leptos::prelude::{AnyView, IntoAny as _, provide_context};
 use leptos_axum::render_app_async_with_context;
+use podium_app::context::{Accounts, PublicOrigin};
 use podium_app::{SiteRoot, shell};
 use podium_service::Service;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Doorman;
 use crate::site::Site;
 
 /// Made once, cloned for each request.
@@ -21,6 +23,8 @@ pub(crate) struct AppState {
     site_root: SiteRoot,
     /// The use cases.
     pub(crate) service: Service,
+    /// Who is let in.
+    pub(crate) doorman: Doorman,
     /// Cancelled when the server stops: streams that would never end by themselves end then.
     pub(crate) closing: CancellationToken,
 }
@@ -32,14 +36,16 @@ impl FromRef<AppState> for LeptosOptions {
 }
 
 impl AppState {
-    pub(crate) fn new(site: &Site, service: Service, closing: CancellationToken) -> Self {
-        Self { leptos_options: site.leptos_options(), site_root: SiteRoot(site.root_path()), service, closing }
+    pub(crate) fn new(site: &Site, service: Service, doorman: Doorman, closing: CancellationToken) -> Self {
+        Self { leptos_options: site.leptos_options(), site_root: SiteRoot(site.root_path()), service, doorman, closing }
     }
 
     /// What pages and server functions find in their context, made anew for each request.
     pub(crate) fn provide(&self) {
         provide_context(self.site_root.clone());
         provide_context(self.service.clone());
+        provide_context(PublicOrigin(self.doorman.public_origin()));
+        provide_context(Accounts { demanded: self.doorman.demands_accounts() });
     }
 
     /// Makes the document around every page.

@@ -2,6 +2,7 @@
 
 mod command;
 mod empty_state;
+mod form_parts;
 mod imported;
 mod loaded;
 mod logs;
@@ -18,6 +19,7 @@ mod run_head;
 pub use command::Command;
 use command::words as command_words;
 pub use empty_state::EmptyState;
+pub use form_parts::{TextField, problem_at, refusal, respond_with, role_choice};
 pub use imported::imported_run;
 pub use loaded::loaded;
 pub use logs::{launches, logs};

@@ -2,17 +2,25 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use podium_service::Role;
+
+use crate::context::known_caller;
 
 /// A link of the rail: address and word.
 const LINKS: [(&str, &str); 5] =
     [("/", "Runs"), ("/plans/new", "New plan"), ("/import", "Import"), ("/cookbook", "Cookbook"), ("/hosts", "Hosts")];
 
+/// The links of an admin.
+const ADMIN_LINKS: [(&str, &str); 2] = [("/people", "People"), ("/audit", "Audit log")];
+
 /// The main navigation: a rail at the left on wide screens, a bar at the top on narrow ones. A shared report has none:
-/// its reader has the one link alone.
+/// its reader has the one link alone. Neither has somebody who is not signed in.
 #[component]
 pub fn SideRail() -> impl IntoView {
     let path = use_location().pathname;
-    if path.with_untracked(|path| is_shared(path)) {
+    let caller = known_caller();
+    let is_admin = caller.is_some_and(|caller| caller.role == Role::Admin);
+    if path.with_untracked(|path| is_shared(path)) || caller.is_none() {
         return view! { <span class="brand">"Podium"</span> }.into_any();
     }
     view! {
@@ -22,6 +30,9 @@ pub fn SideRail() -> impl IntoView {
         <nav class="rail" aria-label="Main">
             <ul>
                 {LINKS
+                    .into_iter()
+                    .chain(ADMIN_LINKS.into_iter().filter(|_| is_admin))
+                    .chain([("/account", "Account")])
                     .map(|(href, label)| {
                         let current = move || is_current(href, &path.get()).then_some("page");
                         view! {

@@ -18,16 +18,21 @@ pub fn ShareForm(
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let report_id = report_id.clone();
-        let box_ = part("include-private").and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
-        let include_private = box_.is_some_and(|input| input.checked());
+        let include_private = input("include-private").is_some_and(|input| input.checked());
+        let written = |id: &str| input(id).map(|input| input.value()).unwrap_or_default();
+        let (days, password) = (written("share-days"), written("share-password"));
         spawn_local(async move {
-            match share_report(report_id, include_private).await {
+            match share_report(report_id, include_private, days, password).await {
                 Ok(link) => show_link(&link.path),
                 Err(error) => set_text("share-problem", &format!("No link was made: {error}.")),
             }
         });
     };
     view! { <div on:submit=submit>{children()}</div> }
+}
+
+fn input(id: &str) -> Option<web_sys::HtmlInputElement> {
+    part(id).and_then(|element| element.dyn_into().ok())
 }
 
 /// Shows the link as a whole address.

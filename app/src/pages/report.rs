@@ -120,6 +120,14 @@ fn share_form(report: &str, run: &str, fresh: Option<FreshLink>) -> AnyView {
                 <input type="checkbox" id="include-private" name="include_private" value="yes" />
                 <span>"Include host names, file paths and logs"</span>
             </label>
+            <div class="field">
+                <label for="share-days">"Ends after days"</label>
+                <input id="share-days" name="days" type="number" min="1" max="3650" placeholder="never" autocomplete="off" />
+            </div>
+            <div class="field">
+                <label for="share-password">"Password"</label>
+                <input id="share-password" name="password" type="password" placeholder="none" autocomplete="new-password" />
+            </div>
             <button class="button button-primary" type="submit">
                 "Create a link"
             </button>
@@ -144,6 +152,7 @@ fn share_line(share: &ShareView, run: &str) -> impl IntoView + use<> {
         (None, Some(at)) if at <= time::OffsetDateTime::now_utc() => ("expired", false),
         (None, _) => ("open", true),
     };
+    let ends = share.expires_at.map(|at| format!(", until {}", crate::format::absolute(at)));
     let revoke = is_open.then(|| {
         view! {
             <form method="post" action=format!("/shares/{}/revoke", share.id)>
@@ -159,7 +168,11 @@ fn share_line(share: &ShareView, run: &str) -> impl IntoView + use<> {
             <td>
                 <Moment at=share.created_at />
             </td>
-            <td>{if share.include_private { "everything" } else { "no hosts, paths or logs" }}</td>
+            <td>
+                {if share.include_private { "everything" } else { "no hosts, paths or logs" }}
+                {share.has_password.then_some(", with a password")}
+                {ends}
+            </td>
             <td>
                 <span class=if is_open { "status status-ok" } else { "status" }>{look}</span>
             </td>

@@ -4,10 +4,11 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::{Meta, Title};
 use leptos_router::hooks::use_params_map;
-use podium_service::ReportView;
+use podium_service::{ReportView, SharedReport};
 
-use crate::components::{loaded, report_body};
-use crate::context::service;
+use crate::components::{TextField, loaded, refusal, report_body, respond_with};
+use crate::context::{public_origin, service, share_key};
+use crate::posted::RejectedUnlock;
 
 /// The report alone: read-only, complete without JavaScript, and without a way to any private page.
 #[component]
@@ -22,19 +23,61 @@ pub fn SharedReportPage() -> impl IntoView {
         response.insert_header(http::header::REFERRER_POLICY, http::HeaderValue::from_static("no-referrer"));
         response.insert_header(http::header::CACHE_CONTROL, http::HeaderValue::from_static("private, no-store"));
     }
+    let request = use_context::<http::request::Parts>();
+    let key = request.as_ref().and_then(|parts| share_key(&parts.headers)).map(str::to_owned);
+    let rejected = use_context::<RejectedUnlock>();
+    let origin = public_origin();
     loaded(async move {
-        let report = service()?.shared_report(&token).await?;
-        Ok(page(&report, &token))
+        Ok(match service()?.shared_report(&token, key.as_deref()).await? {
+            SharedReport::Open(report) => page(&report, &token, origin.as_deref()).into_any(),
+            SharedReport::Locked => locked(&token, rejected.as_ref()).into_any(),
+        })
     })
 }
 
-fn page(view: &ReportView, token: &str) -> impl IntoView + use<> {
+/// Asks for the link's password, and gives nothing away before.
+fn locked(token: &str, rejected: Option<&RejectedUnlock>) -> impl IntoView + use<> {
+    let notice = rejected.map(|rejected| {
+        respond_with(&rejected.error);
+        refusal("The report stays closed", &rejected.error)
+    });
+    view! {
+        <Title text="A report with a password" />
+        <Meta name="robots" content="noindex, nofollow" />
+        <h1>"A report with a password"</h1>
+        <p>"Whoever sent you this link knows its password."</p>
+        {notice}
+        <form class="card sign-in" method="post" action=format!("/r/{token}/unlock")>
+            <TextField name="password" label="Password" kind="password" autocomplete="off" />
+            <button class="button button-primary" type="submit">
+                "Open the report"
+            </button>
+        </form>
+    }
+}
+
+fn page(view: &ReportView, token: &str, origin: Option<&str>) -> impl IntoView + use<> {
     let title = view.report.title.clone();
     let description = view.report.answers().join(" ");
+    let preview = origin.map(|origin| {
+        // What chats and other sites show of a link; they want whole addresses.
+        let picture = format!("{origin}/r/{token}/charts/1.png");
+        view! {
+            <Meta property="og:url" content=format!("{origin}/r/{token}") />
+            <Meta property="og:image" content=picture />
+            <Meta property="og:image:alt" content="The first chart of the report" />
+            <Meta name="twitter:card" content="summary_large_image" />
+        }
+    });
     view! {
         <Title text=format!("Report of {title}") />
-        <Meta name="description" content=description />
+        <Meta name="description" content=description.clone() />
         <Meta name="robots" content="noindex, nofollow" />
+        <Meta property="og:type" content="article" />
+        <Meta property="og:site_name" content="Podium" />
+        <Meta property="og:title" content=title.clone() />
+        <Meta property="og:description" content=description />
+        {preview}
         <h1>{title}</h1>
         <p class="muted">{format!("Report of {}", crate::format::absolute(view.created_at))}</p>
         {report_body(&view.report, &format!("/r/{token}/charts"))}

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::Error;
 
 /// What a person may do. Each role may do everything that the one before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads runs, reports and hosts.
     Viewer,
@@ -19,6 +21,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, the least first.
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Runner, Role::Admin];
+
     /// The role as its word.
     pub fn word(self) -> &'static str {
         match self {
@@ -39,7 +44,7 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Role::Viewer, Role::Runner, Role::Admin]
+        Role::ALL
             .into_iter()
             .find(|role| role.word() == text)
             .ok_or_else(|| format!("`{text}` is not a role: use viewer, runner or admin"))
@@ -55,11 +60,11 @@ pub struct Caller {
     pub role: Role,
 }
 
-/// The person that the first migration inserts: whoever reaches Podium on the loopback address.
+/// The person that the first migration inserts: the owner, and whoever reaches a Podium without accounts.
 pub const OWNER: Uuid = Uuid::from_u128(1);
 
 impl Caller {
-    /// The implicit owner of a Podium that listens on the loopback address only.
+    /// The owner: whoever reaches a Podium that asks for no accounts, and the command line on its own machine.
     pub fn owner() -> Self {
         Caller { person: OWNER, role: Role::Admin }
     }

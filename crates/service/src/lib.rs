@@ -12,11 +12,15 @@ mod error;
 mod events;
 mod hosts;
 mod import;
+mod password;
+mod people;
 mod preflight;
 mod reports;
 mod review;
 mod runs;
+mod secret;
 mod service;
+mod signing_in;
 mod views;
 mod worker;
 
@@ -33,5 +37,6 @@ pub use preflight::{
 };
 pub use review::RunFacets;
 pub use service::Service;
+pub use signing_in::SESSION;
 pub use views::*;
 pub use worker::{Worker, WorkerOptions};

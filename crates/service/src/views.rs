@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use crate::preflight::{PreflightCheck, PreflightReport};
 
+use crate::caller::Role;
+
 /// A plan text and everything that follows from it.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanCheck {
@@ -398,6 +400,28 @@ pub struct ShareView {
     pub revoked_at: Option<OffsetDateTime>,
     /// Whether it shows hosts' names, paths and logs.
     pub include_private: bool,
+    /// Whether it asks for a password.
+    pub has_password: bool,
+}
+
+/// What a link is to be.
+#[derive(Debug, Clone, Default)]
+pub struct ShareOptions {
+    /// Whether it shows hosts' names, paths and logs.
+    pub include_private: bool,
+    /// In how many days it ends; `None` is never.
+    pub days: Option<u32>,
+    /// The password that it asks for.
+    pub password: Option<String>,
+}
+
+/// What a link answers.
+#[derive(Debug, Clone)]
+pub enum SharedReport {
+    /// The report.
+    Open(Box<ReportView>),
+    /// The link asks for its password first.
+    Locked,
 }
 
 /// A link that was just made.
@@ -407,4 +431,98 @@ pub struct NewShare {
     pub share: ShareView,
     /// The secret part of `/r/<token>`.
     pub token: String,
+}
+
+/// A person.
+#[derive(Debug, Clone, Serialize)]
+pub struct PersonView {
+    /// The person.
+    pub id: Uuid,
+    /// The name.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Whether it is the owner, who stays admin.
+    pub is_owner: bool,
+    /// Whether the person can sign in.
+    pub state: PersonState,
+    /// Since when.
+    pub created_at: OffsetDateTime,
+}
+
+/// Whether a person can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonState {
+    /// By name and password.
+    Active,
+    /// Once the invitation is accepted.
+    Invited,
+    /// Not before somebody invites the person anew.
+    NoPassword,
+    /// Locked out.
+    Disabled,
+}
+
+/// The way to a password. Whoever has it is let in as the person.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    /// Whom it is for.
+    pub person: PersonView,
+    /// The secret part of `/invite/<secret>`.
+    pub secret: String,
+    /// Until when it holds.
+    pub until: OffsetDateTime,
+}
+
+/// A session that just began.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What the browser shows from now on.
+    pub secret: String,
+}
+
+/// A program's token.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApiTokenView {
+    /// The token.
+    pub id: Uuid,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it allows at most.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it ends.
+    pub expires_at: OffsetDateTime,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<OffsetDateTime>,
+    /// When it was revoked.
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+/// A token that was just made.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewApiTokenView {
+    /// The token.
+    pub token: ApiTokenView,
+    /// What the program shows; told this once.
+    pub secret: String,
+}
+
+/// A line of the audit log.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditLine {
+    /// The line.
+    pub id: Uuid,
+    /// When.
+    pub at: OffsetDateTime,
+    /// Who, as the person is called now.
+    pub person: String,
+    /// What was done, for example `run.start`.
+    pub action: String,
+    /// To what, for example `run 0198…`.
+    pub subject: String,
+    /// Anything else.
+    pub detail: serde_json::Value,
 }

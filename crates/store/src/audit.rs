@@ -16,6 +16,8 @@ pub struct AuditEntry {
     pub at: OffsetDateTime,
     /// Who.
     pub person: Uuid,
+    /// The person's name as it is now.
+    pub person_name: String,
     /// What was done, for example `share.create`.
     pub action: String,
     /// To what, for example the report's id.
@@ -53,11 +55,15 @@ impl Store {
         Ok(())
     }
 
-    /// The newest lines of the audit log, newest first.
-    pub async fn audit_entries(&self, limit: i64) -> Result<Vec<AuditEntry>> {
+    /// Lines of the audit log, newest first: `limit` of them that are older than the line `before`, or the newest.
+    pub async fn audit_entries(&self, before: Option<Uuid>, limit: i64) -> Result<Vec<AuditEntry>> {
         Ok(sqlx::query_as!(
             AuditEntry,
-            "select id, at, person, action, subject, detail from audit order by at desc, id desc limit $1",
+            "select audit.id, at, person, person.name as person_name, action, subject, detail
+             from audit join person on person.id = audit.person
+             where $1::uuid is null or (at, audit.id) < (select at, id from audit where id = $1)
+             order by at desc, audit.id desc limit $2",
+            before,
             limit
         )
         .fetch_all(&self.pool)

@@ -28,6 +28,7 @@ mod rows;
 mod run_list;
 mod run_marks;
 mod runs;
+mod secrets;
 mod shares;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -43,7 +44,7 @@ pub use launches::{Launch, LaunchUpdate, NewLaunch};
 pub use lease::{Claim, ClaimedRun, Lease};
 pub use live_log::LivePart;
 pub use measurements::{FinishedMeasurement, Measurement, NewMeasurement, Samples};
-pub use people::Person;
+pub use people::{NewPerson, Person};
 pub use plans::{NewPlan, Plan};
 pub use pool::Store;
 pub use preflight::HostKnowledge;
@@ -51,6 +52,7 @@ pub use reports::{NewReport, Report};
 pub use rows::{NewRow, Row};
 pub use run_list::{ListedRun, RunKind, RunQuery, RunSort, RunWords, Shelf};
 pub use runs::{NewRun, Run, RunEnd};
+pub use secrets::{ApiToken, Holder, NewApiToken};
 pub use shares::{NewShare, Share};
 
 /// A new id; ids made later sort later.

@@ -36,6 +36,8 @@ pub struct NewShare {
     pub token_sha256: [u8; 32],
     /// Whether it shows hosts' names, paths and logs.
     pub include_private: bool,
+    /// The hash of the password that it asks for, if any.
+    pub password_hash: Option<String>,
     /// When it ends.
     pub expires_at: Option<OffsetDateTime>,
     /// Who makes it.
@@ -60,12 +62,13 @@ impl Store {
     pub async fn create_share(&self, new: &NewShare) -> Result<Share> {
         let id = crate::new_id();
         sqlx::query!(
-            "insert into share (id, report_id, token_sha256, include_private, expires_at, created_by)
-             values ($1, $2, $3, $4, $5, $6)",
+            "insert into share (id, report_id, token_sha256, include_private, password_hash, expires_at, created_by)
+             values ($1, $2, $3, $4, $5, $6, $7)",
             id,
             new.report_id,
             &new.token_sha256[..],
             new.include_private,
+            new.password_hash,
             new.expires_at,
             new.created_by
         )

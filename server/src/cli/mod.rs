@@ -12,6 +12,7 @@ mod preflight;
 mod run;
 mod serve;
 mod sim;
+mod user;
 mod validate;
 mod worker;
 
@@ -56,6 +57,7 @@ enum Command {
     Load(Box<load::LoadArgs>),
     Sim(sim::SimArgs),
 }
+    User(user::UserArgs),
 
 impl Cli {
     /// What is logged unless `PODIUM_LOG` says otherwise: commands that tell a person what they do log only trouble.
@@ -86,6 +88,7 @@ impl Cli {
             Command::Import(args) => import::run(&args).await,
             Command::Load(args) => load::run(*args).await,
             Command::Sim(args) => Ok(sim::run(args).await),
+            Command::User(args) => user::run(args).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use podium_app::error::AppError;
 
 /// A failure on its way out: its status and its sentence as plain text.
 #[derive(Debug)]
-pub(super) struct Failure(AppError);
+pub(crate) struct Failure(AppError);
 
 impl<E: Into<AppError>> From<E> for Failure {
     fn from(error: E) -> Self {

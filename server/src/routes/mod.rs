@@ -2,25 +2,31 @@
 //!
 //! Each handler parses, calls the service once and maps the outcome.
 
+mod account;
 mod charts;
 mod failure;
 mod hosts;
 mod imports;
 mod logs;
+mod people;
 mod plans;
 mod reports;
 mod runs;
 mod shares;
+mod signing_in;
 pub(crate) mod table;
 
 #[cfg(test)]
 mod import_tests;
+#[cfg(test)]
+mod role_tests;
 #[cfg(test)]
 mod tests;
 
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
+pub(crate) use self::failure::Failure;
 use crate::state::AppState;
 
 /// A route of ours: its method, its path and what answers.
@@ -68,12 +74,24 @@ pub(crate) fn own() -> Vec<OwnRoute> {
         on_get("/reports/{id}/charts/{file}", charts::of_report),
         on_get("/r/{token}/charts/{file}", charts::of_share),
         on_post("/runs/{id}/report", shares::create),
+        on_post("/r/{token}/unlock", shares::unlock),
         on_post("/shares/{id}/revoke", shares::revoke),
         on_post("/hosts", hosts::add),
         on_post("/hosts/{id}/check", hosts::check),
         on_post("/hosts/{id}/edit", hosts::edit),
         on_post("/hosts/{id}/remove", hosts::remove),
         on_get("/launches/{id}/log", logs::whole),
+        on_post("/login", signing_in::sign_in),
+        on_post("/logout", signing_in::sign_out),
+        on_post("/invite/{token}", signing_in::accept),
+        on_post("/account/password", account::password),
+        on_post("/account/tokens", account::create_token),
+        on_post("/account/tokens/{id}/revoke", account::revoke_token),
+        on_post("/people", people::add),
+        on_post("/people/{id}/role", people::role),
+        on_post("/people/{id}/disable", people::disable),
+        on_post("/people/{id}/enable", people::enable),
+        on_post("/people/{id}/reset", people::reset),
     ]
 }
 

@@ -3,15 +3,19 @@
 //! A request for a route that is not in the table is refused, and a test compares the table with what is served.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::header::{ACCEPT, WWW_AUTHENTICATE};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use podium_app::error::AppError;
 use podium_service::{Caller, Role};
 
 /// Who may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// Everybody: it is the way in or out.
+    Everybody,
     /// Whoever knows the address: it holds a secret, and nothing is done on behalf of anybody.
     Link,
     /// A person of this role or a higher one.
@@ -44,6 +48,11 @@ pub(crate) const TABLE: &[Row] = &[
     row("GET", "/import", Role::Viewer),
     row("GET", "/runs/{id}", Role::Viewer),
     row("GET", "/runs/{id}/report", Role::Viewer),
+    row("GET", "/account", Role::Viewer),
+    row("GET", "/people", Role::Admin),
+    row("GET", "/audit", Role::Admin),
+    Row { method: "GET", path: "/login", access: Access::Everybody },
+    Row { method: "GET", path: "/invite/{token}", access: Access::Link },
     Row { method: "GET", path: "/r/{token}", access: Access::Link },
     // Server functions
     row("POST", "/api/plan/check", Role::Viewer),
@@ -66,6 +75,18 @@ pub(crate) const TABLE: &[Row] = &[
     row("POST", "/hosts/{id}/check", Role::Runner),
     row("POST", "/hosts/{id}/edit", Role::Admin),
     row("POST", "/hosts/{id}/remove", Role::Admin),
+    Row { method: "POST", path: "/login", access: Access::Everybody },
+    Row { method: "POST", path: "/logout", access: Access::Everybody },
+    Row { method: "POST", path: "/invite/{token}", access: Access::Link },
+    Row { method: "POST", path: "/r/{token}/unlock", access: Access::Link },
+    row("POST", "/account/password", Role::Viewer),
+    row("POST", "/account/tokens", Role::Viewer),
+    row("POST", "/account/tokens/{id}/revoke", Role::Viewer),
+    row("POST", "/people", Role::Admin),
+    row("POST", "/people/{id}/role", Role::Admin),
+    row("POST", "/people/{id}/disable", Role::Admin),
+    row("POST", "/people/{id}/enable", Role::Admin),
+    row("POST", "/people/{id}/reset", Role::Admin),
     // Streams and downloads
     row("GET", "/runs/{id}/events", Role::Viewer),
     row("GET", "/runs/{id}/files/{file}", Role::Viewer),
@@ -90,27 +111,56 @@ fn access(method: &Method, path: &str) -> Option<Access> {
     TABLE.iter().find(|row| row.method == method.as_str() && row.path == path).map(|row| row.access)
 }
 
-/// The middleware of every route: finds the caller, refuses who may not, and leaves the caller for the handler.
-pub(crate) async fn authorize(path: MatchedPath, mut request: Request, next: Next) -> Response {
+/// The middleware of every route: refuses who may not. Who asks, [`identify`](crate::access::identify) has found out.
+pub(crate) async fn authorize(path: MatchedPath, request: Request, next: Next) -> Response {
     match access(request.method(), path.as_str()) {
-        Some(Access::Link) => next.run(request).await,
-        Some(Access::Least(needed)) => {
-            // The server listens on loopback alone, so whoever asks is the person who runs it.
-            let caller = Caller::owner();
-            if caller.role < needed {
-                return refusal(format!("this needs the role {needed}"));
-            }
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
+        Some(Access::Everybody | Access::Link) => next.run(request).await,
+        Some(Access::Least(needed)) => match request.extensions().get::<Caller>() {
+            Some(caller) if caller.role >= needed => next.run(request).await,
+            Some(_) => refusal(path.as_str(), StatusCode::FORBIDDEN, format!("this needs the role {needed}")),
+            None => sign_in_first(&request, path.as_str()),
+        },
         // The method is answered with 405 by the router; only a route that is missing in the table comes further.
         None if TABLE.iter().any(|row| row.path == path.as_str()) => next.run(request).await,
-        None => refusal(format!("the route {} has no access rule", path.as_str())),
+        None => {
+            let message = format!("the route {} has no access rule", path.as_str());
+            refusal(path.as_str(), StatusCode::FORBIDDEN, message)
+        }
     }
 }
 
-fn refusal(message: String) -> Response {
-    (StatusCode::FORBIDDEN, axum::Json(AppError::Forbidden { message })).into_response()
+/// A person is led to the form and back; a program is told.
+fn sign_in_first(request: &Request, path: &str) -> Response {
+    let is_page = request.method() == Method::GET && !path.starts_with("/api/");
+    let wants_html = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    if is_page && wants_html.is_some_and(|accept| accept.contains("text/html")) {
+        let here = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        return Redirect::to(&format!("/login?next={}", query_value(here))).into_response();
+    }
+    let mut response =
+        refusal(path, StatusCode::UNAUTHORIZED, "sign in first, or send a token: `Authorization: Bearer …`".to_owned());
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// Text inside the value of a query.
+fn query_value(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+        out
+    })
+}
+
+/// Server functions decode every failure as [`AppError`], so they get one; everything else gets the sentence.
+pub(crate) fn refusal(path: &str, status: StatusCode, message: String) -> Response {
+    if path.starts_with("/api/") {
+        (status, axum::Json(AppError::Forbidden { message })).into_response()
+    } else {
+        (status, format!("{message}\n")).into_response()
+    }
 }
 
 #[cfg(test)]
@@ -143,15 +193,25 @@ mod tests {
     #[test]
     fn whatever_changes_something_needs_more_than_reading() {
         let read_only = ["/api/plan/check", "/api/plan/edit", "/api/run/state", "/api/launch/log"];
-        for row in TABLE.iter().filter(|row| row.method == "POST" && !read_only.contains(&row.path)) {
-            assert!(matches!(row.access, Access::Least(role) if role >= Role::Runner), "{}", row.path);
+        // What is everybody's own: an account, or the way in by a secret.
+        let own = |path: &str| path.starts_with("/account/") || ["/login", "/logout"].contains(&path);
+        let by_secret = |path: &str| path.starts_with("/invite/") || path.starts_with("/r/");
+        for row in TABLE.iter().filter(|row| row.method != "GET" && !read_only.contains(&row.path)) {
+            let needs_more = matches!(row.access, Access::Least(role) if role >= Role::Runner);
+            assert!(needs_more || own(row.path) || by_secret(row.path), "{}", row.path);
         }
     }
 
     #[test]
-    fn only_shared_reports_are_open_to_whoever_has_the_link() {
-        let open: Vec<_> = TABLE.iter().filter(|row| row.access == Access::Link).map(|row| row.path).collect();
-        assert_eq!(open, ["/r/{token}", "/r/{token}/charts/{file}"]);
+    fn only_what_holds_a_secret_and_the_way_in_are_open() {
+        let open = |access: Access| {
+            let rows = TABLE.iter().filter(|row| row.access == access);
+            rows.map(|row| (row.method, row.path)).collect::<Vec<_>>()
+        };
+        assert_eq!(open(Access::Everybody), [("GET", "/login"), ("POST", "/login"), ("POST", "/logout")]);
+        for (_, path) in open(Access::Link) {
+            assert!(path.contains("{token}"), "{path}");
+        }
     }
 
     #[test]

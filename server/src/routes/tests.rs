@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderName, Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -14,14 +14,26 @@ const PLAN: &str = include_str!("../../../configs/demo-simulated.yaml");
 
 /// Posts a form as a browser would.
 pub(super) async fn post(router: &Router, path: &str, fields: &[(&str, &str)]) -> Response {
+    form(router, path, fields, None).await
+}
+
+/// As [`post`], with a header that says who it is.
+pub(super) async fn form(
+    router: &Router,
+    path: &str,
+    fields: &[(&str, &str)],
+    who: Option<&(HeaderName, String)>,
+) -> Response {
     let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let body: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-    let request = Request::post(path)
+    let mut request = Request::post(path)
         .header(HOST, OWN)
         .header(ORIGIN, format!("http://{OWN}"))
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Body::from(body.join("&")))
-        .expect("a request");
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some((name, value)) = who {
+        request = request.header(name, value);
+    }
+    let request = request.body(Body::from(body.join("&"))).expect("a request");
     router.clone().oneshot(request).await.expect("the router never fails")
 }
 

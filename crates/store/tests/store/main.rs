@@ -7,6 +7,7 @@ mod lease;
 mod live_log;
 mod measurements;
 mod migrate;
+mod people;
 mod reports;
 mod run_list;
 mod things;

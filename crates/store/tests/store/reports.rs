@@ -18,7 +18,14 @@ fn report(id: Uuid, title: &str) -> NewReport {
 }
 
 fn share(report_id: Uuid, token: u8, expires_at: Option<OffsetDateTime>) -> NewShare {
-    NewShare { report_id, token_sha256: [token; 32], include_private: false, expires_at, created_by: OWNER }
+    NewShare {
+        report_id,
+        token_sha256: [token; 32],
+        include_private: false,
+        password_hash: None,
+        expires_at,
+        created_by: OWNER,
+    }
 }
 
 fn is_missing<T: std::fmt::Debug>(result: Result<T, Error>) -> bool {

@@ -114,6 +114,6 @@ async fn the_audit_log_is_newest_first() {
         let new = NewAuditEntry { person: OWNER, action: action.into(), subject: "x".into(), detail: json!({}) };
         store.audit(&new).await.unwrap();
     }
-    let entries = store.audit_entries(10).await.unwrap();
+    let entries = store.audit_entries(None, 10).await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["share.create", "run.start"]);
 }
