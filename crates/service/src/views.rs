@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::preflight::{PreflightCheck, PreflightReport};
-
 use crate::caller::Role;
+use crate::preflight::{PreflightCheck, PreflightReport};
 
 /// A plan text and everything that follows from it.
 #[derive(Debug, Clone, Serialize)]
