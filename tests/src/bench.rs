@@ -84,7 +84,8 @@ impl Bench {
             environment: Environment::of_this_process(),
             extra_env: Vec::new(),
         }));
-        let service = Service::new(database.store.clone(), host.clone(), folder.path()).expect("this machine has an id");
+        let service =
+            Service::new(database.store.clone(), host.clone(), folder.path()).expect("this machine has an id");
         Bench { service, store: database.store, database_url: database.url, host, folder }
     }
 

@@ -23,6 +23,14 @@ const ALIAS: &str = "far";
 pub struct Sshd {
     folder: TempDir,
     server: Child,
+    port: u16,
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        // Those that were frozen would stay.
+        self.cut_if_any();
+    }
 }
 
 impl Sshd {
@@ -88,7 +96,7 @@ impl Sshd {
             .spawn()
             .expect("sshd starts");
         until("sshd listens", async || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()).await;
-        Sshd { folder, server }
+        Sshd { folder, server, port }
     }
 
     /// How the server is reached, with the load beside the engine.
@@ -112,7 +120,41 @@ impl Sshd {
     /// # Panics
     /// When there is none.
     pub fn cut(&self) {
-        let mut cut = 0;
+        assert!(self.cut_if_any() > 0, "there was no connection to cut");
+    }
+
+    /// As [`Sshd::cut`]; how many processes served connections.
+    pub fn cut_if_any(&self) -> usize {
+        self.signal_connections(Signal::KILL)
+    }
+
+    /// Lets every connection fall silent without an end: its processes stop where they are.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn freeze(&self) {
+        assert!(self.signal_connections(Signal::STOP) > 0, "there was no connection to freeze");
+    }
+
+    /// Stops the `ssh` processes that hold this server's connections, where they are.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn freeze_client(&self) {
+        let sockets = sockets_to(self.port);
+        let holds = |pid: i32| {
+            let links = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            links
+                .filter_map(|link| std::fs::read_link(link.path()).ok())
+                .any(|to| sockets.iter().any(|s| to.ends_with(s)))
+        };
+        let clients = processes().into_iter().filter(|(pid, name, _)| name == "ssh" && holds(*pid));
+        let stopped = clients.filter(|(pid, ..)| signal(*pid, Signal::STOP)).count();
+        assert!(stopped > 0, "there was no client to freeze");
+    }
+
+    fn signal_connections(&self, with: Signal) -> usize {
+        let mut signalled = 0;
         let server = self.server.id().map(u32::cast_signed);
         let mut parents: Vec<i32> = server.into_iter().collect();
         while let Some(parent) = parents.pop() {
@@ -121,13 +163,10 @@ impl Sshd {
                     continue;
                 }
                 parents.push(pid);
-                if let Some(pid) = Pid::from_raw(pid) {
-                    // It may have ended by itself, with its parent.
-                    cut += u32::from(kill_process(pid, Signal::KILL).is_ok());
-                }
+                signalled += usize::from(signal(pid, with));
             }
         }
-        assert!(cut > 0, "there was no connection to cut");
+        signalled
     }
 
     /// What works in the home folder, which everything that came by SSH does: ids of processes.
@@ -153,6 +192,22 @@ impl Sshd {
     pub fn forget_key(&self) {
         write(&self.folder.path().join("known_hosts"), "");
     }
+}
+
+/// Whether the process got the signal: it may have ended by itself, with its parent.
+fn signal(pid: i32, signal: Signal) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, signal).is_ok())
+}
+
+/// `socket:[inode]` of every connection from this machine to the port.
+fn sockets_to(port: u16) -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let to = format!(":{port:04X}");
+    let lines = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    lines
+        .filter(|line| line.get(2).is_some_and(|far| far.ends_with(&to)))
+        .filter_map(|line| Some(format!("socket:[{}]", line.get(9)?)))
+        .collect()
 }
 
 /// Every process: its id, its name and its parent's id.

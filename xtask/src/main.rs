@@ -9,6 +9,7 @@ mod browser;
 mod checks;
 mod demo;
 mod dependencies;
+mod drill;
 mod engines;
 mod licences;
 mod metadata;
@@ -65,6 +66,8 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// Whole runs with faults at random moments: nothing lost, nothing left
+    Drill(drill::DrillArgs),
     /// Get a compiler for the browser code, and say which one it is
     WasmSetup,
     /// Write `.sqlx/` from the queries and the migrations
@@ -96,6 +99,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Demo { keep } => demo::run(&paths, *keep),
         Task::Bench { write } => bench::run(&paths, *write),
         Task::BenchPeers { write } => bench::run_peers(&paths, *write),
+        Task::Drill(arguments) => drill::run(&paths, arguments),
         Task::WasmSetup => wasm::run(&paths),
         Task::SqlxPrepare => sqlx::run_prepare(&paths),
         Task::Browser => browser::run(&paths),

@@ -19,6 +19,7 @@ mod worker;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use podium_launcher::Host;
@@ -56,8 +57,8 @@ enum Command {
     Import(import::ImportArgs),
     Load(Box<load::LoadArgs>),
     Sim(sim::SimArgs),
-}
     User(user::UserArgs),
+}
 
 impl Cli {
     /// What is logged unless `PODIUM_LOG` says otherwise: commands that tell a person what they do log only trouble.
@@ -87,8 +88,8 @@ impl Cli {
             Command::Host(args) => host::run(args).await,
             Command::Import(args) => import::run(&args).await,
             Command::Load(args) => load::run(*args).await,
-            Command::Sim(args) => Ok(sim::run(args).await),
             Command::User(args) => user::run(args).await,
+            Command::Sim(args) => Ok(sim::run(args).await),
         }
     }
 }
@@ -118,6 +119,21 @@ impl DataArgs {
         let database = Database::open(self.database_url.as_deref(), &data_dir).await?;
         let service = Service::new(database.store().clone(), Host::local(&data_dir)?, data_dir)?;
         Ok(Opened { database, service })
+    }
+}
+
+/// How a worker shares runs with others.
+#[derive(Debug, Clone, Copy, Args)]
+struct LeaseArgs {
+    /// Another worker takes a run over after so many seconds without a sign of life from this one
+    #[arg(long, env = "PODIUM_LEASE_S", value_name = "SECONDS", default_value_t = 15,
+          value_parser = clap::value_parser!(u64).range(3..=3600))]
+    lease_s: u64,
+}
+
+impl LeaseArgs {
+    fn worker_options(self) -> std::io::Result<WorkerOptions> {
+        Ok(WorkerOptions { lease_ttl: Duration::from_secs(self.lease_s), ..worker_options()? })
     }
 }
 

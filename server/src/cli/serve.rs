@@ -8,7 +8,7 @@ use clap::Args;
 use podium_service::Worker;
 use tokio_util::sync::CancellationToken;
 
-use super::{DataArgs, Opened, cancel_on_signal, print, worker_options};
+use super::{DataArgs, LeaseArgs, Opened, cancel_on_signal, print};
 use crate::settings::{PublicUrl, Settings};
 use crate::startup::Application;
 
@@ -44,6 +44,9 @@ pub(super) struct ServeArgs {
     no_worker: bool,
 
     #[command(flatten)]
+    lease: LeaseArgs,
+
+    #[command(flatten)]
     data: DataArgs,
 }
 
@@ -59,7 +62,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         let worker = if args.no_worker {
             None
         } else {
-            let worker = Worker::new(service, worker_options()?);
+            let worker = Worker::new(service, args.lease.worker_options()?);
             let stop = stop.clone();
             Some(tokio::spawn(async move { worker.run_until_stopped(stop).await }))
         };
