@@ -15,6 +15,9 @@ use crate::views::HostView;
 /// The word of a host that is reached by SSH.
 const SSH: &str = "ssh";
 
+/// The word of a cluster that Slurm shares out.
+const SLURM: &str = "slurm";
+
 /// The word of this machine's containers.
 const CONTAINER: &str = "container";
 
@@ -60,7 +63,7 @@ impl Service {
         view(self.store().host(id).await?)
     }
 
-    /// Adds a host that is reached by SSH, or containers of this machine. Nothing is connected; see [`Service::check_host`].
+    /// Adds a host that is reached by SSH, containers of this machine, or a cluster. Nothing is connected; see [`Service::check_host`].
     ///
     /// # Errors
     /// [`Error::Invalid`] with every problem of the settings, [`Error::Conflict`] where the name is taken.
@@ -72,7 +75,7 @@ impl Service {
             kind: kind_of(config).to_owned(),
             config: serde_json::to_value(config).map_err(Error::internal)?,
             // Whoever has the key reaches a host of SSH.
-            machine: config.is_here().then(|| self.machine().to_owned()),
+            machine: is_bound(config).then(|| self.machine().to_owned()),
             created_by: caller.person,
         };
         let Some(host) = self.store().insert_host(&new).await? else { return Err(taken(name)) };
@@ -88,8 +91,9 @@ impl Service {
         caller.require(Role::Admin)?;
         valid(name, config)?;
         self.not_this_machine(id).await?;
-        if self.store().host(id).await?.kind != kind_of(config) {
-            let text = "a host stays reached by SSH, or stays here: remove it and add the other";
+        let known = self.store().host(id).await?;
+        if known.kind != kind_of(config) || known.machine.is_some() != is_bound(config) {
+            let text = "a host stays of its kind, and stays reached by SSH or stays here: remove it and add the other";
             return Err(Error::Invalid { problems: vec![Problem::new("destination", None, text)] });
         }
         let json = serde_json::to_value(config).map_err(Error::internal)?;
@@ -139,7 +143,7 @@ impl Service {
         }
         match host.kind.as_str() {
             LOCAL => Ok(self.host().clone()),
-            SSH | CONTAINER => match (serde_json::from_value(host.config.clone()), self.host()) {
+            SSH | CONTAINER | SLURM => match (serde_json::from_value(host.config.clone()), self.host()) {
                 (Ok(config), podium_launcher::Host::Local(this)) => Ok(reached(this, config)),
                 (Err(error), _) => Err(format!("the settings of {} cannot be read: {error}; edit the host", host.name)),
                 (Ok(_), _) => Err("Podium's own machine is not a local one".to_owned()),
@@ -159,11 +163,21 @@ impl Service {
 }
 
 fn kind_of(config: &SshConfig) -> &'static str {
-    if config.is_here() { CONTAINER } else { SSH }
+    match () {
+        () if config.slurm.is_some() => SLURM,
+        () if config.is_here() => CONTAINER,
+        () => SSH,
+    }
+}
+
+/// Whether only this machine reaches what the settings describe.
+fn is_bound(config: &SshConfig) -> bool {
+    config.is_here() || config.is_cluster_here()
 }
 
 fn reached(this: &LocalHost, config: SshConfig) -> podium_launcher::Host {
     match config.is_here() {
+        _ if config.slurm.is_some() => podium_launcher::Host::cluster(this, config),
         true => podium_launcher::Host::Local(this.clone().with_container(config.container)),
         false => podium_launcher::Host::ssh(this, config),
     }
@@ -186,7 +200,7 @@ fn valid(name: &str, config: &SshConfig) -> Result<()> {
 
 fn view(host: podium_store::Host) -> Result<HostView> {
     let facts = host.facts.filter(|facts| *facts != Value::Null).map(serde_json::from_value).transpose();
-    let ssh = (host.kind == SSH || host.kind == CONTAINER).then(|| serde_json::from_value(host.config)).transpose();
+    let ssh = (host.kind != LOCAL).then(|| serde_json::from_value(host.config)).transpose();
     Ok(HostView {
         id: host.id,
         name: host.name,

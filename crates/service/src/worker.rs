@@ -12,6 +12,7 @@ mod lease_keeper;
 mod live_log;
 mod load_site;
 mod measure;
+mod node;
 mod options_files;
 mod preflight;
 mod run_task;
@@ -79,6 +80,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 enum Halt {
     /// It cannot be carried out at all: the reason, for people.
     Refused(String),
+    /// It cannot go on: the reason, for people. What was measured is reported.
+    Failed(String),
     /// Somebody or something asked for it.
     Stop(StopCause),
     /// The database failed. The lease runs out, and whoever claims the run next resumes it.
@@ -154,15 +157,19 @@ impl Worker {
                 return Ok(true);
             }
         };
-        let mut outcome = match task.carry_out().await {
+        let carried_out = task.carry_out().await;
+        task.give_back().await;
+        let mut outcome = match carried_out {
             Ok(()) => task.complete().await,
             Err(Halt::Stop(StopCause::Cancelled)) => task.cancel().await,
+            Err(Halt::Failed(reason)) => task.break_off(reason).await,
             other => other,
         };
         if let Err(Halt::Store(error)) = outcome {
             outcome = if error.is_unavailable() { Err(Halt::Store(error)) } else { task.fail(no_store(error)).await };
         }
         task.host().close().await;
+        task.place.close().await;
         match outcome {
             Ok(()) => tracing::info!(%run_id, "the run has ended"),
             Err(halt) => self.halted(&lease, halt).await?,
@@ -175,7 +182,7 @@ impl Worker {
     async fn halted(&self, lease: &Lease, halt: Halt) -> Result<(), podium_store::Error> {
         let run_id = lease.run_id;
         match halt {
-            Halt::Refused(reason) => self.fail_run(lease, reason).await,
+            Halt::Refused(reason) | Halt::Failed(reason) => self.fail_run(lease, reason).await,
             Halt::Stop(StopCause::Shutdown) => {
                 tracing::info!(%run_id, "the run is given back");
                 self.service.store().release_lease(lease).await

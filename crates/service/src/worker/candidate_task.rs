@@ -5,16 +5,17 @@ use std::time::Duration;
 use podium_domain::load::{LoadMode, LoadPoint, PlannedLoad};
 use podium_domain::load_search::Step;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus};
-use podium_launcher::{Engine, EngineSpec, FailureClass, LaunchFailure, LaunchStage, LogLimits, inject};
+use podium_launcher::{Engine, EngineSpec, FailureClass, LaunchFailure, LaunchStage, LogLimits, ReadyFacts, inject};
 use podium_store::{
     ArtifactLimits, Candidate, CandidateOutcome, LaunchUpdate, Measurement, NewArtifactLink, NewLaunch, NewMeasurement,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Halt;
 use super::image::with_container;
 use super::measure::{Measured, Server};
+use super::node::Losses;
 use super::run_task::RunTask;
 use super::second_pass::FIRST_PASS;
 use crate::events::stored;
@@ -50,17 +51,34 @@ impl RunTask<'_> {
     /// Tries one candidate. Its own failure is a result; an error stops the run.
     pub(super) async fn try_candidate(&mut self, candidate: &Candidate) -> Result<(), Halt> {
         self.set_candidate(candidate, CandidateOutcome::plain(CandidateStatus::Running)).await?;
-        let failure = match self.launch(candidate, podium_store::new_id()).await? {
-            Err(failure) => Some(failure),
-            Ok((engine, server)) => {
-                let outcome = self.measure_all(candidate, &engine, &server).await;
-                self.stop_after(candidate, &engine, outcome).await?
+        let mut losses = Losses::default();
+        loop {
+            let failure = match self.launch(candidate, podium_store::new_id()).await? {
+                Err(failure) => Some(failure),
+                Ok((engine, server)) => {
+                    let outcome = self.measure_all(candidate, &engine, &server).await;
+                    self.stop_after(candidate, &engine, outcome).await?
+                }
+            };
+            match failure {
+                None => return self.conclude(candidate).await,
+                Some(failure) => {
+                    if !self.regained(candidate, &mut losses).await? {
+                        return self.record_failure(candidate, &failure).await;
+                    }
+                }
             }
-        };
-        match failure {
-            None => self.conclude(candidate).await,
-            Some(failure) => self.record_failure(candidate, &failure).await,
         }
+    }
+
+    /// What is kept of a launch: where it ran, and what it said when it was ready.
+    fn ready_facts(&self, ready: &ReadyFacts) -> Value {
+        let mut facts = json!({ "ready": ready, "load": self.load_site.text() });
+        if let (Some(node), Some(facts)) = (self.host().node(), facts.as_object_mut()) {
+            facts.insert("node".to_owned(), json!(node));
+            facts.insert("gpus".to_owned(), json!(self.gpu_models()));
+        }
+        facts
     }
 
     /// Stops the engine whatever `outcome` measuring had, a halt of the run included, and gives the outcome.
@@ -151,7 +169,7 @@ impl RunTask<'_> {
                 let event = self.launch_event(candidate, launch_id, LaunchState::Ready, Some(detail));
                 let update = LaunchUpdate {
                     version: ready.version.clone().or(version),
-                    facts: Some(with_container(json!({ "ready": ready, "load": self.load_site.text() }), &contained)),
+                    facts: Some(with_container(self.ready_facts(&ready), &contained)),
                     ..LaunchUpdate::state(LaunchState::Ready)
                 };
                 self.store().update_launch(&self.lease, launch_id, &update, &[stored(&event)]).await?;
@@ -193,7 +211,7 @@ impl RunTask<'_> {
                             Measured::NotTaken => search.record(point, false),
                             Measured::EngineFailed(failure) => break Some(*failure),
                         }
-                    }
+                    },
                 };
                 if failure.is_some() {
                     return Ok(failure);

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use podium_domain::candidate;
 use podium_domain::load::PlannedLoad;
 use podium_domain::status::CandidateStatus;
+use podium_launcher::Host;
 use podium_store::{NewCandidate, NewMeasurement};
 use serde_json::Value;
 
@@ -70,7 +71,8 @@ impl RunTask<'_> {
         if let Some(problem) = problem_of_own_file(candidate.framework, &candidate.flags) {
             return Some(problem);
         }
-        if !self.options.skip_missing {
+        // A cluster without a node says nothing about what is installed.
+        if !self.options.skip_missing || matches!(self.host(), Host::Cluster(_)) {
             return None;
         }
         let resolved = self.host().resolve_command(candidate.framework, &candidate.argv, &self.facts).await;

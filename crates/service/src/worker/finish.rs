@@ -39,6 +39,17 @@ impl RunTask<'_> {
     /// Ends a run that was cancelled: what was not tried is skipped, what was measured is reported.
     pub(super) async fn cancel(&self) -> Result<(), Halt> {
         let reason = "the run was cancelled";
+        self.skip_rest(reason).await?;
+        self.end(RunStatus::Cancelled, Some(reason.to_owned())).await
+    }
+
+    /// Ends a run that cannot go on for a reason that has to do with none of its candidates.
+    pub(super) async fn break_off(&self, reason: String) -> Result<(), Halt> {
+        self.skip_rest(&reason).await?;
+        self.fail(reason).await
+    }
+
+    async fn skip_rest(&self, reason: &str) -> Result<(), Halt> {
         for candidate in self.store().candidates(self.run.id).await? {
             for measurement in self.measurements_of(&candidate).await? {
                 if matches!(measurement.status, MeasurementStatus::Pending | MeasurementStatus::Measuring) {
@@ -54,7 +65,7 @@ impl RunTask<'_> {
                 self.set_candidate(&candidate, outcome).await?;
             }
         }
-        self.end(RunStatus::Cancelled, Some(reason.to_owned())).await
+        Ok(())
     }
 
     /// Ends a run that cannot go on: what was measured is reported.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use podium_launcher::Host;
+use podium_launcher::{Host, HostError};
 use uuid::Uuid;
 
 use super::{Halt, Worker};
@@ -39,7 +39,7 @@ impl LoadSite {
 }
 
 /// The run's host, connected. The inner error is why it cannot be worked with.
-pub(super) async fn reach(worker: &Worker, host_id: Option<Uuid>) -> Result<Result<(Host, LoadSite), String>, Halt> {
+pub(super) async fn reach(worker: &Worker, host_id: Option<Uuid>) -> Result<Result<Host, String>, Halt> {
     let Some(host_id) = host_id else { return Ok(Err("the run has no host".to_owned())) };
     let stored = match worker.service.store().host(host_id).await {
         Ok(stored) => stored,
@@ -52,15 +52,19 @@ pub(super) async fn reach(worker: &Worker, host_id: Option<Uuid>) -> Result<Resu
         Ok(host) => host,
         Err(reason) => return Ok(Err(reason)),
     };
-    let measured = async {
-        host.connect().await?;
-        host.round_trip().await
-    };
-    Ok(match measured.await {
-        Ok(None) => Ok((host, LoadSite::Here)),
-        Ok(Some(round_trip)) if host.load_is_remote() => Ok((host, LoadSite::Beside { round_trip })),
-        Ok(Some(round_trip)) => Ok((host, LoadSite::Forwarded { round_trip })),
+    Ok(match host.connect().await {
+        Ok(()) => Ok(host),
         Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Where the load for engines of this host comes from.
+pub(super) async fn measure(host: &Host) -> Result<LoadSite, HostError> {
+    host.connect().await?;
+    Ok(match host.round_trip().await? {
+        None => LoadSite::Here,
+        Some(round_trip) if host.load_is_remote() => LoadSite::Beside { round_trip },
+        Some(round_trip) => LoadSite::Forwarded { round_trip },
     })
 }
 

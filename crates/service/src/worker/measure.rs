@@ -86,6 +86,10 @@ impl RunTask<'_> {
         let _ = engine.enter(LaunchState::Warm);
         match end {
             LoadEnd::Report(report) => self.keep(candidate, server, measurement, *report, began).await,
+            // A measurement whose node was taken away is nobody's failure: it is taken again.
+            LoadEnd::EngineFailed(failure) if self.host().interruption().await.is_some() => {
+                Ok(Measured::EngineFailed(failure))
+            }
             LoadEnd::EngineFailed(failure) => {
                 let reason = format!("the engine failed: {failure}");
                 self.give_up(candidate, measurement, MeasurementStatus::Failed, &reason).await?;

@@ -7,7 +7,7 @@ use podium_store::{Candidate, CandidateOutcome, ClaimedRun, LaunchUpdate, Lease,
 use serde_json::json;
 use uuid::Uuid;
 
-use super::lease_keeper::StopSignal;
+use super::lease_keeper::{StopCause, StopSignal};
 use super::load_site::{LoadSite, reach};
 use super::{Halt, Worker};
 use crate::events::stored;
@@ -22,6 +22,9 @@ pub(super) struct RunTask<'w> {
     pub(super) lease: Lease,
     pub(super) plan: Plan,
     pub(super) options: RunOptions,
+    /// The run's host as it is registered.
+    pub(super) place: Host,
+    /// The machine that engines run on: the same, or a node of it once there is one.
     pub(super) host: Host,
     pub(super) load_site: LoadSite,
     pub(super) facts: HostFacts,
@@ -31,8 +34,8 @@ pub(super) struct RunTask<'w> {
 }
 
 impl<'w> RunTask<'w> {
-    /// Prepares a claimed run: reads its plan, clears away what an earlier worker left, and looks at the host. The inner
-    /// error is why the run cannot be carried out at all.
+    /// Prepares a claimed run: reads its plan, and connects to its host. The inner error is why the run cannot be carried
+    /// out at all.
     pub(super) async fn begin(
         worker: &'w Worker,
         claimed: ClaimedRun,
@@ -47,19 +50,23 @@ impl<'w> RunTask<'w> {
             Ok(options) => options,
             Err(error) => return Ok(Err(format!("the run's options cannot be read by this version: {error}"))),
         };
-        let (host, load_site) = match reach(worker, run.host_id).await? {
+        let place = match reach(worker, run.host_id).await? {
             Ok(reached) => reached,
             Err(reason) => return Ok(Err(reason)),
         };
-        let facts = host.facts().await;
-        let preflight = None;
-        let task = RunTask { worker, run, lease, plan, options, host, load_site, facts, preflight, signal };
-        if let Some(text) = task.load_site.text() {
-            task.note(text).await?;
-        }
-        task.clear_leftovers().await?;
-        task.replay_spool().await?;
-        Ok(Ok(task))
+        Ok(Ok(RunTask {
+            worker,
+            run,
+            lease,
+            plan,
+            options,
+            host: place.clone(),
+            place,
+            load_site: LoadSite::Here,
+            facts: HostFacts::unreachable("it was not looked at".to_owned()),
+            preflight: None,
+            signal,
+        }))
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -81,6 +88,7 @@ impl<'w> RunTask<'w> {
 
     /// Tries every candidate that was not tried to its end yet, and measures the best ones again.
     pub(super) async fn carry_out(&mut self) -> Result<(), Halt> {
+        self.take_up().await?;
         self.prepare_images().await?;
         self.prepare().await?;
         for candidate in self.store().candidates(self.run.id).await? {
@@ -91,6 +99,21 @@ impl<'w> RunTask<'w> {
         }
         self.second_pass().await?;
         self.check_signal()
+    }
+
+    /// Takes a machine for the engines, and clears away what an earlier worker left.
+    async fn take_up(&mut self) -> Result<(), Halt> {
+        let settled = self.settle().await;
+        if matches!(settled, Err(Halt::Stop(StopCause::Cancelled))) {
+            // No node is needed to say what the run would have measured.
+            self.place.release_run(self.run.id).await.map_err(|error| Halt::Failed(error.to_string()))?;
+            self.clear_leftovers().await?;
+            self.replay_spool().await?;
+            self.expand().await?.map_err(Halt::Refused)?;
+        }
+        settled?;
+        self.clear_leftovers().await?;
+        self.replay_spool().await
     }
 
     /// Stops the engines that a worker of this run left behind when it died.

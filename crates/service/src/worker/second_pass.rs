@@ -9,6 +9,7 @@ use podium_store::{Candidate, Measurement, NewMeasurement};
 
 use super::Halt;
 use super::measure::Server;
+use super::node::Losses;
 use super::run_task::RunTask;
 use crate::events::stored;
 use crate::views::RunEvent;
@@ -18,7 +19,7 @@ pub(super) const FIRST_PASS: i32 = 0;
 
 impl RunTask<'_> {
     /// Carries out what is left of the second pass.
-    pub(super) async fn second_pass(&self) -> Result<(), Halt> {
+    pub(super) async fn second_pass(&mut self) -> Result<(), Halt> {
         let rounds = i32::try_from(self.plan.repeats()).unwrap_or(0);
         if rounds == 0 {
             return Ok(());
@@ -71,25 +72,30 @@ impl RunTask<'_> {
 
     /// One repeat of one candidate: a launch of its own for what is left of it. A failure is a result of the repeat; the
     /// candidate stays what the first pass made it.
-    async fn repeat(&self, candidate: &Candidate, round: i32) -> Result<(), Halt> {
-        let left = self.left_of(candidate, round).await?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        let failure = match self.launch(candidate, podium_store::new_id()).await? {
-            Err(failure) => Some(failure),
-            Ok((engine, server)) => {
-                let outcome = self.measure_each(candidate, &engine, &server, &left).await;
-                self.stop_after(candidate, &engine, outcome).await?
+    async fn repeat(&mut self, candidate: &Candidate, round: i32) -> Result<(), Halt> {
+        let mut losses = Losses::default();
+        loop {
+            let left = self.left_of(candidate, round).await?;
+            if left.is_empty() {
+                return Ok(());
             }
-        };
-        if let Some(failure) = failure {
+            let failure = match self.launch(candidate, podium_store::new_id()).await? {
+                Err(failure) => Some(failure),
+                Ok((engine, server)) => {
+                    let outcome = self.measure_each(candidate, &engine, &server, &left).await;
+                    self.stop_after(candidate, &engine, outcome).await?
+                }
+            };
+            let Some(failure) = failure else { return Ok(()) };
+            if self.regained(candidate, &mut losses).await? {
+                continue;
+            }
             let reason = format!("the engine failed: {failure}");
             for measurement in self.left_of(candidate, round).await? {
                 self.give_up(candidate, &measurement, MeasurementStatus::Failed, &reason).await?;
             }
+            return Ok(());
         }
-        Ok(())
     }
 
     /// Takes these measurements; the inner value is the engine's failure, if it failed.
