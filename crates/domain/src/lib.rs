@@ -6,6 +6,7 @@
 pub mod framework;
 pub mod knobs;
 
+pub mod command_flags;
 pub mod flags;
 
 pub mod lengths;
@@ -17,8 +18,8 @@ pub mod form;
 pub mod sla;
 
 pub mod load;
-
 pub mod load_search;
+
 pub mod candidate;
 
 pub mod options_file;
@@ -26,6 +27,7 @@ pub mod options_file;
 pub mod stats;
 
 pub mod measure;
+pub mod profile;
 
 pub mod validity;
 

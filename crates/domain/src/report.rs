@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::candidate::UntriedValue;
 use crate::fairness::{self, Finding};
 use crate::load::LoadMode;
+use crate::profile::Profile;
 use crate::ranking::Preference;
 use crate::row::ResultRow;
 use crate::search_curve::SearchCurve;
@@ -75,6 +76,9 @@ pub struct Report {
     /// What each candidate gave at each rate, and where the SLA stops holding; empty in reports from before it was kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub search_curves: Vec<SearchCurve>,
+    /// How the measurements of the frameworks' best rows went; empty in reports from before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Profile>,
     /// Every row that is not `ok` or does not hold the SLA, in the order in which it came.
     pub not_selected: Vec<NotSelected>,
     /// Whether the comparison was fair, line by line; empty in reports from before it was computed.

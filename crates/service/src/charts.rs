@@ -3,10 +3,13 @@
 //! Everything comes from the frozen [`Report`], so a stored report shows the same picture for ever. Pictures are SVG
 //! without scripts, style sheets or inline styles; ink is `currentColor`, so that they read on light and on dark.
 
+mod curves;
+mod detail;
 mod draw;
 mod from_report;
 mod hues;
 mod model;
+mod overall;
 mod png;
 mod scale;
 
@@ -81,5 +84,7 @@ pub fn numbered(report: &Report, number: usize) -> Option<Chart> {
     models(report).get(number.checked_sub(1)?).map(svg)
 }
 
+#[cfg(test)]
+mod detail_tests;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ mod measure;
 mod node;
 mod options_files;
 mod preflight;
+mod profiles;
 mod run_task;
 mod second_pass;
 mod spool;

@@ -88,6 +88,7 @@ impl Report {
             other_modes,
             confidence,
             search_curves: std::mem::take(&mut input.search_curves),
+            profiles: Vec::new(),
             not_selected: not_selected(&rows),
             fairness,
             caveats: Vec::new(),

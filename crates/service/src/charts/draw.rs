@@ -3,6 +3,10 @@
 //! Plotters draws axes, grid and shapes; places come from its mapping of our [`Scale`]s, for the shapes and the hit
 //! targets alike. Ink is drawn in one reserved colour that then becomes `currentColor`.
 
+mod heat;
+mod parallel;
+mod rows;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -10,7 +14,7 @@ use podium_domain::report::figure;
 use podium_formats::report::Figure;
 
 use super::hues::Mark;
-use super::model::{ChartModel, Form, Point, Series};
+use super::model::{Axis, ChartModel, Form, Point, Series};
 use super::scale::Scale;
 use super::{Chart, Target};
 
@@ -52,9 +56,18 @@ pub fn svg(model: &ChartModel) -> Chart {
         id: model.id.clone(),
         figure: Figure { title: title(model), caption: model.caption.clone(), svg: finish(&picture, &title(model)) },
         width: WIDTH,
-        height: HEIGHT,
+        height: height(model),
         targets,
         data: model.data(),
+    }
+}
+
+/// The picture's height, px: those with a line for each candidate or knob grow with them.
+fn height(model: &ChartModel) -> u32 {
+    match &model.form {
+        Form::Heat { .. } => heat::height(model),
+        Form::Rows { categories } => rows::height(model, categories),
+        Form::Scatter | Form::Lines | Form::Bars { .. } | Form::Parallel { .. } => HEIGHT,
     }
 }
 
@@ -73,14 +86,22 @@ fn finish(picture: &str, title: &str) -> String {
 }
 
 fn draw(model: &ChartModel, picture: &mut String) -> Result<Vec<Target>, DrawError> {
-    let root = SVGBackend::with_string(picture, (WIDTH, HEIGHT)).into_drawing_area();
+    let root = SVGBackend::with_string(picture, (WIDTH, height(model))).into_drawing_area();
     let targets = if model.points().next().is_none() {
         let place = (WIDTH as i32 / 2, HEIGHT as i32 / 2);
         text(&root, &model.empty, place, 18, 0.75, Pos::new(HPos::Center, VPos::Center))?;
         Vec::new()
     } else {
-        legend(&root, model)?;
-        chart(&root, model)?
+        // A heat map names its rows; everything else has a legend.
+        if !matches!(model.form, Form::Heat { .. }) {
+            legend(&root, model)?;
+        }
+        match &model.form {
+            Form::Heat { columns } => heat::draw(&root, model, columns)?,
+            Form::Parallel { axes } => parallel::draw(&root, model, axes)?,
+            Form::Rows { categories } => rows::draw(&root, model, categories)?,
+            Form::Scatter | Form::Lines | Form::Bars { .. } => chart(&root, model)?,
+        }
     };
     root.present()?;
     Ok(targets)
@@ -89,9 +110,8 @@ fn draw(model: &ChartModel, picture: &mut String) -> Result<Vec<Target>, DrawErr
 fn chart(root: &Area<'_>, model: &ChartModel) -> Result<Vec<Target>, DrawError> {
     let (x, y) = scales(model);
     let (near, far) = ((x.low(), y.low()), (x.high(), y.high()));
-    let legend_bottom = legend_places(model).last().map_or(0, |place| place.1);
     let mut chart = ChartBuilder::on(root)
-        .margin_top(legend_bottom + 18)
+        .margin_top(legend_bottom(model) + 18)
         .margin_right(20)
         .margin_left(6)
         .x_label_area_size(48)
@@ -122,20 +142,27 @@ fn chart(root: &Area<'_>, model: &ChartModel) -> Result<Vec<Target>, DrawError> 
         dashed(root, pair[0], pair[1])?;
     }
 
+    if model.form == Form::Lines {
+        for series in &model.series {
+            let places = series.points.iter().map(|point| chart.backend_coord(&(point.x, point.y)));
+            root.draw(&PathElement::new(places.collect::<Vec<_>>(), colour(&series.hue).stroke_width(2)))?;
+        }
+    }
+
     let mut targets = Vec::new();
     for (index, series) in model.series.iter().enumerate() {
         for point in &series.points {
             let at = match &model.form {
-                Form::Scatter => {
-                    let at = chart.backend_coord(&(point.x, point.y));
-                    shape(root, series, at, point.selectable)?;
-                    at
-                }
                 Form::Bars { .. } => {
                     let offset = bar_offset(index, model.series.len());
                     let at = chart.backend_coord(&(point.x + 0.5 + offset, point.y));
                     let half = (chart.backend_coord(&(bar_width(model.series.len()), 0.0)).0 - plot.left) / 2;
                     bar(root, series, point, at, half.max(2), plot.bottom)?;
+                    at
+                }
+                _ => {
+                    let at = chart.backend_coord(&(point.x, point.y));
+                    shape(root, series, at, point.selectable)?;
                     at
                 }
             };
@@ -146,48 +173,46 @@ fn chart(root: &Area<'_>, model: &ChartModel) -> Result<Vec<Target>, DrawError> 
             targets.push(target(model, series, point, at));
         }
     }
-    if model.simulated {
-        // Last, so that nothing covers it.
-        let centre = ((plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2);
-        text(root, "simulated", centre, 96, 0.14, Pos::new(HPos::Center, VPos::Center))?;
-    }
+    watermark(root, model, ((plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2), 96)?;
     Ok(targets)
 }
 
 fn scales(model: &ChartModel) -> (Scale, Scale) {
-    let extent = |values: &mut dyn Iterator<Item = f64>, log: bool| {
+    let extent = |values: &mut dyn Iterator<Item = f64>, axis: &Axis| {
+        let (log, unit) = (axis.log, axis.unit.as_str());
         let values: Vec<f64> = values.filter(|v| v.is_finite() && (!log || *v > 0.0)).collect();
         let max = values.iter().copied().fold(0.0, f64::max);
         match log {
             true => Scale::log(values.iter().copied().fold(max, f64::min), max),
+            false if unit == "%" && max <= 100.0 => Scale::percent(),
             false => Scale::linear(max),
         }
     };
     let x = match &model.form {
         Form::Bars { categories } => Scale::categories(categories),
-        Form::Scatter => {
+        _ => {
             let limits = model.limits.iter().map(|limit| limit.x);
-            extent(&mut model.points().map(|(_, point)| point.x).chain(limits), model.x.log)
+            extent(&mut model.points().map(|(_, point)| point.x).chain(limits), &model.x)
         }
     };
     let highest = |point: &Point| point.interval.map_or(point.y, |(_, high)| high.max(point.y));
     // Bars carry their figure and mark above them.
-    let room = if model.form == Form::Scatter { 1.0 } else { 1.12 };
-    let y = extent(&mut model.points().map(|(_, point)| highest(point) * room), model.y.log);
+    let room = if matches!(model.form, Form::Bars { .. }) { 1.12 } else { 1.0 };
+    let y = extent(&mut model.points().map(|(_, point)| highest(point) * room), &model.y);
     (x, y)
 }
 
 fn target(model: &ChartModel, series: &Series, point: &Point, (x, y): Place) -> Target {
     let with_unit = |text: &str, unit: &str| format!("{text} {unit}").trim_end().to_owned();
-    let horizontal = format!("{} {}", model.x.title, with_unit(&model.x_text(point), &model.x.unit));
-    let vertical = format!("{} {}", model.y.title, with_unit(&figure(point.y), &model.y.unit));
-    Target {
-        x,
-        y,
-        label: format!("{}: {}", series.name, point.label),
-        value: format!("{vertical}, {horizontal}"),
-        command: point.command.clone(),
-    }
+    let (x_text, y_text) = (model.x_text(point), model.y_text(point));
+    let value = match &model.form {
+        Form::Parallel { .. } => format!("{x_text} {y_text}"),
+        _ => {
+            let horizontal = format!("{} {}", model.x.title, with_unit(&x_text, &model.x.unit));
+            format!("{} {}, {horizontal}", model.y.title, with_unit(&y_text, &model.y.unit))
+        }
+    };
+    Target { x, y, label: format!("{}: {}", series.name, point.label), value, command: point.command.clone() }
 }
 
 fn text(root: &Area<'_>, text: &str, at: Place, size: i32, opacity: f64, pos: Pos) -> Result<(), DrawError> {
@@ -195,12 +220,34 @@ fn text(root: &Area<'_>, text: &str, at: Place, size: i32, opacity: f64, pos: Po
     root.draw(&Text::new(text.to_owned(), at, style))
 }
 
+/// Marks a picture of simulated figures. It is drawn last, so that nothing covers it.
+fn watermark(root: &Area<'_>, model: &ChartModel, centre: Place, size: i32) -> Result<(), DrawError> {
+    if model.simulated {
+        text(root, "simulated", centre, size, 0.14, Pos::new(HPos::Center, VPos::Center))?;
+    }
+    Ok(())
+}
+
+/// The name of a row, cut where it would run into the row itself; the target and the table have the whole.
+fn row_label(root: &Area<'_>, label: &str, at: Place, max_characters: usize) -> Result<(), DrawError> {
+    let shown = match label.char_indices().nth(max_characters) {
+        Some((cut, _)) => format!("{}…", &label[..cut]),
+        None => label.to_owned(),
+    };
+    text(root, &shown, at, 15, 0.9, Pos::new(HPos::Left, VPos::Center))
+}
+
+/// Where the legend's last line is, px.
+fn legend_bottom(model: &ChartModel) -> i32 {
+    legend_places(model).last().map_or(0, |place| place.1)
+}
+
 /// Where the legend's entries begin, in as many lines as they need.
 fn legend_places(model: &ChartModel) -> Vec<Place> {
     const LEFT: i32 = 76;
     let (mut x, mut y) = (LEFT, 16);
     let mut places = Vec::with_capacity(model.series.len());
-    for series in &model.series {
+    for series in legend_series(model) {
         // There is no font to measure with; this is room enough for a wide one.
         let width = 36 + 8 * series.name.chars().count() as i32;
         if x > LEFT && x + width > WIDTH as i32 {
@@ -212,8 +259,15 @@ fn legend_places(model: &ChartModel) -> Vec<Place> {
     places
 }
 
+/// The series with an entry of their own: several candidates of one framework share one.
+fn legend_series(model: &ChartModel) -> impl Iterator<Item = &Series> {
+    let is_first =
+        |(index, series): &(usize, &Series)| model.series[..*index].iter().all(|earlier| earlier.name != series.name);
+    model.series.iter().enumerate().filter(is_first).map(|(_, series)| series)
+}
+
 fn legend(root: &Area<'_>, model: &ChartModel) -> Result<(), DrawError> {
-    for (series, (x, y)) in model.series.iter().zip(legend_places(model)) {
+    for (series, (x, y)) in legend_series(model).zip(legend_places(model)) {
         shape(root, series, (x, y), true)?;
         text(root, &series.name, (x + 12, y), 16, 0.9, Pos::new(HPos::Left, VPos::Center))?;
     }

@@ -7,6 +7,7 @@ use podium_domain::validity::Validity;
 
 use super::hues::{hue, mark};
 use super::model::{Axis, ChartModel, Form, Limit, Point, Series};
+use super::{curves, detail, overall};
 
 /// A scatter chart shows this many rows at most; more could not be told apart.
 const MAX_ROWS: usize = 400;
@@ -14,28 +15,34 @@ const MAX_ROWS: usize = 400;
 /// A figure of a row.
 type Measure = fn(&ResultRow) -> Option<f64>;
 
-/// Every chart of `report`: the best throughput of each framework, and for each scenario throughput against TTFT and
-/// output tokens against TPOT.
+/// Every chart of `report`: the best throughput of each framework, for each scenario throughput against TTFT and output
+/// tokens against TPOT, the curves of what was measured at several loads, then what lies behind them.
 pub fn models(report: &Report) -> Vec<ChartModel> {
     let mut models = vec![best_throughput(report)];
     for (index, comparison) in report.comparisons.iter().enumerate() {
         models.push(throughput_and_ttft(report, index, &comparison.scenario));
         models.push(tokens_and_tpot(report, index, &comparison.scenario));
     }
+    models.extend(curves::models(report));
+    models.extend(overall::cost(report));
+    for (index, comparison) in report.comparisons.iter().enumerate() {
+        models.extend(overall::of_scenario(report, index, &comparison.scenario));
+        models.extend(detail::models(report, index, &comparison.scenario));
+    }
     models
 }
 
 /// The measured rows of the primary load mode, best first; invalid measurements are left out.
-fn shown(report: &Report) -> impl Iterator<Item = &ResultRow> {
+pub(super) fn shown(report: &Report) -> impl Iterator<Item = &ResultRow> {
     report.rows_of(&report.order).filter(|row| row.is_sound() && in_mode(row, report.primary_mode))
 }
 
 /// Framework ids in the order of the report's tables.
-fn frameworks(report: &Report) -> impl Iterator<Item = &str> {
+pub(super) fn frameworks(report: &Report) -> impl Iterator<Item = &str> {
     report.best_by_framework.iter().map(|table| table.framework.as_str())
 }
 
-fn point(row: &ResultRow, x: f64, y: f64) -> Point {
+pub(super) fn point(row: &ResultRow, x: f64, y: f64) -> Point {
     let mut label = row.candidate_id.clone();
     if row.is_simulated() {
         label += ", simulated";
@@ -58,7 +65,7 @@ fn point(row: &ResultRow, x: f64, y: f64) -> Point {
     }
 }
 
-fn series(id: &str, points: Vec<Point>) -> Option<Series> {
+pub(super) fn series(id: &str, points: Vec<Point>) -> Option<Series> {
     let simulated = if points.iter().any(|point| point.simulated) { " (simulated)" } else { "" };
     let name = format!("{}{simulated}", framework_name(id));
     (!points.is_empty()).then(|| Series { name, hue: hue(id).to_owned(), mark: mark(id), points })
@@ -171,21 +178,14 @@ fn scatter(report: &Report, scenario: &str, parts: Scatter) -> ChartModel {
         series(id, own.filter_map(|row| Some(point(row, x_of(row)?, y_of(row)?))).collect())
     };
     let series: Vec<Series> = frameworks(report).filter_map(of_framework).collect();
-    let points = || series.iter().flat_map(|series| series.points.iter());
-    let largest = points().map(|point| point.x).fold(0.0, f64::max);
-    // A limit that is far away would squeeze the points together.
-    let near = limit.filter(|limit| *limit <= largest * 3.0);
-    if let Some(limit) = limit.filter(|_| near.is_none() && largest > 0.0) {
-        caption += &format!(" The SLA's limit of {} {} is beyond the right edge.", figure(limit), x.unit);
-    }
-    let limit_of = |limit: f64| Limit { x: limit, label: format!("SLA: at most {} {}", figure(limit), x.unit) };
+    let limits = limits(limit, &x, &series, &mut caption);
     ChartModel {
         id,
         title,
         caption,
         form: Form::Scatter,
-        limits: near.map(limit_of).into_iter().collect(),
-        front: front(points()),
+        limits,
+        front: front(series.iter().flat_map(|series| &series.points)),
         simulated: any_simulated(&series),
         empty: format!("No valid measurement of {scenario} has both figures."),
         x,
@@ -194,7 +194,18 @@ fn scatter(report: &Report, scenario: &str, parts: Scatter) -> ChartModel {
     }
 }
 
-fn any_simulated(series: &[Series]) -> bool {
+/// The SLA's limit of `x`, unless it is far away, where it would squeeze the points together: the caption says it then.
+pub(super) fn limits(limit: Option<f64>, x: &Axis, series: &[Series], caption: &mut String) -> Vec<Limit> {
+    let largest = series.iter().flat_map(|series| &series.points).map(|point| point.x).fold(0.0, f64::max);
+    let near = limit.filter(|limit| *limit <= largest * 3.0);
+    if let Some(limit) = limit.filter(|_| near.is_none() && largest > 0.0) {
+        *caption += &format!(" The SLA's limit of {} {} is beyond the right edge.", figure(limit), x.unit);
+    }
+    let limit_of = |limit: f64| Limit { x: limit, label: format!("SLA: at most {} {}", figure(limit), x.unit) };
+    near.map(limit_of).into_iter().collect()
+}
+
+pub(super) fn any_simulated(series: &[Series]) -> bool {
     series.iter().any(|series| series.points.iter().any(|point| point.simulated))
 }
 

@@ -37,6 +37,23 @@ pub struct ChartModel {
 pub enum Form {
     /// Marks at their place.
     Scatter,
+    /// Marks at their place, those of a series joined in their order.
+    Lines,
+    /// Dots to the left and right of zero, a line for each category; a point's `y` is the category's index.
+    Rows {
+        /// The categories' names, from the top.
+        categories: Vec<String>,
+    },
+    /// A row of cells for each series, fuller where `y` is larger; a point's `x` is the column's index.
+    Heat {
+        /// The columns' names, from left to right.
+        columns: Vec<String>,
+    },
+    /// An upright axis for each figure, a line for each series; a point's `x` is the axis' index.
+    Parallel {
+        /// The axes from left to right, and whether less is better.
+        axes: Vec<(Axis, bool)>,
+    },
     /// Bars from 0, grouped by category; a point's `x` is the category's index.
     Bars {
         /// The categories' names, from left to right.
@@ -125,9 +142,19 @@ impl ChartModel {
 
     /// A point's place on the horizontal axis in words: the figure, or the category.
     pub(super) fn x_text(&self, point: &Point) -> String {
+        let named = match &self.form {
+            Form::Scatter | Form::Lines | Form::Rows { .. } => return figure(point.x),
+            Form::Bars { categories: names } | Form::Heat { columns: names } => names.get(point.x as usize).cloned(),
+            Form::Parallel { axes } => axes.get(point.x as usize).map(|(axis, _)| axis.label()),
+        };
+        named.unwrap_or_default()
+    }
+
+    /// A point's place on the vertical axis in words.
+    pub(super) fn y_text(&self, point: &Point) -> String {
         match &self.form {
-            Form::Scatter => figure(point.x),
-            Form::Bars { categories } => categories.get(point.x as usize).cloned().unwrap_or_default(),
+            Form::Rows { categories } => categories.get(point.y as usize).cloned().unwrap_or_default(),
+            _ => figure(point.y),
         }
     }
 
@@ -135,7 +162,7 @@ impl ChartModel {
     pub fn data(&self) -> ChartData {
         let columns = ["Framework".to_owned(), "Candidate".to_owned(), self.x.label(), self.y.label()];
         let row = |(series, point): (&Series, &Point)| {
-            vec![series.name.clone(), point.label.clone(), self.x_text(point), figure(point.y)]
+            vec![series.name.clone(), point.label.clone(), self.x_text(point), self.y_text(point)]
         };
         ChartData { columns: columns.into(), rows: self.points().map(row).collect() }
     }

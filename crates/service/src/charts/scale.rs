@@ -27,6 +27,22 @@ impl Scale {
         Scale { low: 0.0, high: steps * step, log: false, ticks: ticks.collect() }
     }
 
+    /// From 0 to 100.
+    pub(super) fn percent() -> Self {
+        let ticks = (0..=5).map(|i| (f64::from(i) * 20.0, (i * 20).to_string()));
+        Scale { low: 0.0, high: 100.0, log: false, ticks: ticks.collect() }
+    }
+
+    /// From a round value below `min` to one above `max`, with 0 among them.
+    pub(super) fn around_zero(min: f64, max: f64) -> Self {
+        let (min, max) = if min < 0.0 || max > 0.0 { (min.min(0.0), max.max(0.0)) } else { (-1.0, 1.0) };
+        let step = round_step((max - min) * 1.04 / MAX_STEPS);
+        let (first, last) = ((min * 1.04 / step).floor() as i32, (max * 1.04 / step).ceil() as i32);
+        let decimals = (-step.log10().floor()).max(0.0) as usize;
+        let ticks = (first..=last).map(|i| f64::from(i) * step).map(|at| (at, format!("{at:.decimals$}")));
+        Scale { low: f64::from(first) * step, high: f64::from(last) * step, log: false, ticks: ticks.collect() }
+    }
+
     /// From a round value below `min` to one above `max`, both positive.
     pub(super) fn log(min: f64, max: f64) -> Self {
         let valid = min.is_finite() && max.is_finite() && 0.0 < min && min <= max;
@@ -56,6 +72,11 @@ impl Scale {
     /// The largest value of the range.
     pub(super) fn high(&self) -> f64 {
         self.high
+    }
+
+    /// Where the axis is labelled, and with what.
+    pub(super) fn ticks(&self) -> impl Iterator<Item = &(f64, String)> {
+        self.ticks.iter()
     }
 
     fn fraction(&self, value: f64) -> f64 {
@@ -110,6 +131,13 @@ mod tests {
         assert_eq!(labels(&Scale::linear(812.0)), ["0", "200", "400", "600", "800", "1000"]);
         assert_eq!(Scale::linear(0.0), Scale::linear(1.0));
         assert_eq!(Scale::linear(f64::NAN), Scale::linear(1.0));
+    }
+
+    #[test]
+    fn zero_is_a_tick_between_losses_and_gains() {
+        assert_eq!(labels(&Scale::around_zero(-12.0, 31.0)), ["-20", "-10", "0", "10", "20", "30", "40"]);
+        assert_eq!(labels(&Scale::around_zero(0.0, 0.0)), labels(&Scale::around_zero(-1.0, 1.0)));
+        assert_eq!(labels(&Scale::percent()), ["0", "20", "40", "60", "80", "100"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use podium_domain::report::{Report, ReportInput};
 use podium_domain::row::ResultRow;
+use podium_domain::search_curve::{CurvePoint, LoadAxis, SearchCurve};
 use serde_json::{Value, json};
 
 use super::*;
@@ -41,7 +42,10 @@ fn pictures_are_stable() {
 fn every_point_of_the_report_is_a_target_inside_the_picture() {
     let charts = for_report(&report(false));
     let counts: Vec<_> = charts.iter().map(|chart| (chart.id.as_str(), chart.targets.len())).collect();
-    assert_eq!(counts, [("best-throughput", 3), ("throughput-ttft-0", 5), ("tokens-tpot-0", 5)]);
+    assert_eq!(
+        counts,
+        [("best-throughput", 3), ("throughput-ttft-0", 5), ("tokens-tpot-0", 5), ("knobs-0", 2), ("parallel-0", 20)]
+    );
     for chart in &charts {
         assert_eq!(chart.data.rows.len(), chart.targets.len());
         for target in &chart.targets {
@@ -132,4 +136,58 @@ fn a_crowd_is_cut_to_its_best_and_says_so() {
     assert_eq!(charts[1].targets.len(), 400);
     assert!(charts[1].figure.caption.ends_with("The best 400 of 450 rows are shown."));
     assert!(charts[1].targets.iter().any(|target| target.label.contains("c449")));
+}
+
+/// A report whose two frameworks were measured at two rates each; vLLM at one more.
+pub(super) fn with_curves(simulated: bool) -> Report {
+    let mut report = report(simulated);
+    let point = |load: f64, ttft_ms: f64, holds: bool| CurvePoint {
+        load,
+        achieved_rps: Some(load * 0.9),
+        output_token_throughput: Some(load * 180.0),
+        p50_ttft_ms: Some(ttft_ms),
+        p50_tpot_ms: None,
+        pass_share: Some(1.0),
+        holds,
+        ended_early: None,
+    };
+    let curve = |framework: &str, points: Vec<CurvePoint>| SearchCurve {
+        framework: framework.to_owned(),
+        candidate_id: format!("{framework}-a"),
+        scenario: "chat".to_owned(),
+        axis: LoadAxis::Rate,
+        points,
+        sla_point: None,
+    };
+    report.search_curves = vec![
+        curve("sglang", vec![point(4.0, 90.0, true), point(8.0, 190.0, true)]),
+        curve("vllm", vec![point(4.0, 80.0, true), point(8.0, 210.0, true), point(16.0, 900.0, false)]),
+    ];
+    report
+}
+
+#[test]
+fn a_curve_joins_its_loads_in_their_order() {
+    let charts = for_report(&with_curves(true));
+    let ids: Vec<_> = charts.iter().map(|chart| chart.id.as_str()).collect();
+    assert_eq!(ids[..4], ["best-throughput", "throughput-ttft-0", "tokens-tpot-0", "curve-rate-ttft-0"]);
+    assert!(!ids.contains(&"curve-rate-tpot-0"), "no TPOT, no chart");
+    let chart = &charts[3];
+    assert_eq!(chart.targets.len(), 5);
+    assert_eq!(chart.data.rows.len(), 5);
+    assert_eq!(chart.data.columns[2..], ["p50 TTFT, ms", "request throughput, req/s"]);
+    assert!(chart.figure.svg.contains("SLA: at most 500 ms"));
+    let worst = chart.targets.last().unwrap();
+    assert_eq!(worst.label, "vLLM (simulated): vllm-a, 16.0 req/s, simulated, does not hold the SLA");
+    assert!(chart.figure.svg.matches("<polyline").count() >= 2, "{}", chart.figure.svg);
+    insta::assert_snapshot!(chart.id.as_str(), chart.figure.svg);
+}
+
+#[test]
+fn a_single_load_is_no_curve() {
+    let mut report = with_curves(false);
+    for curve in &mut report.search_curves {
+        curve.points.truncate(1);
+    }
+    assert!(models(&report).iter().all(|model| !model.id.starts_with("curve")));
 }

@@ -80,7 +80,8 @@ impl RunTask<'_> {
         let search_curves = self.search_curves().await?;
         let input = ReportInput { also_measured, search_curves, ..self.report_input(rows, interrupted) };
         // The report's rows say what was held equal over all of them.
-        let report = Report::build(input);
+        let mut report = Report::build(input);
+        report.profiles = self.profiles(&report).await?;
         let new: Vec<_> = candidates.iter().zip(&report.rows).map(|(candidate, row)| new_row(candidate, row)).collect();
         self.store().replace_rows(&self.lease, &new, &[]).await?;
         let summary = json!({ "answers": report.answers(), "has_winner": report.has_winner() });
