@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::figure;
+
 /// A mean over counted values, as a histogram's sum and count give it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MeanOf {
@@ -122,6 +124,36 @@ impl TelemetrySummary {
         let (cached, all) = (self.cached_tokens?, self.prompt_tokens.filter(|tokens| *tokens > 0.0)?);
         Some((cached / all).clamp(0.0, 1.0))
     }
+
+    /// Every figure under its name with its unit, for people; `None` for what was not measured.
+    pub fn facts(&self) -> Vec<(&'static str, Option<String>)> {
+        let mean = |of: Option<MeanOf>| of.map(|of| format!("{} ms (n = {})", figure(of.mean_ms), of.n));
+        let number = |value: Option<f64>| value.map(figure);
+        let percent = |share: Option<f64>| share.map(|share| format!("{} %", figure(share * 100.0)));
+        let level = |level: Option<Level>, factor: f64| {
+            let level = level?;
+            let (mean, max) = (figure(level.mean * factor), figure(level.max * factor));
+            Some(format!("{mean} on average, {max} at most"))
+        };
+        let gpu = self.gpu.clone().unwrap_or_default();
+        vec![
+            ("TTFT by the engine's clock", mean(self.engine_ttft)),
+            ("Queue time", mean(self.queue)),
+            ("Before the scheduler", mean(self.pre_scheduler)),
+            ("Running requests", level(self.running, 1.0)),
+            ("Waiting requests", level(self.waiting, 1.0)),
+            ("KV cache in use, %", level(self.kv_usage, 100.0)),
+            ("KV cache, tokens", number(self.kv_cache_tokens)),
+            ("Prefix-cache hits", percent(self.prefix_cache_hit_rate())),
+            ("Preemptions", number(self.preemptions.map(|count| count as f64))),
+            ("Accept length, tokens", number(self.accept_length)),
+            ("Draft tokens accepted", percent(self.acceptance_rate)),
+            ("GPU power, W", level(gpu.power_w, 1.0)),
+            ("GPU memory, GB", level(gpu.memory_used_gb, 1.0)),
+            ("GPU utilisation, %", level(gpu.utilization, 100.0)),
+            ("Output tokens per joule", number(gpu.tokens_per_joule)),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +170,24 @@ mod tests {
         assert_eq!(summary.prefix_cache_hit_rate(), None);
         (summary.prompt_tokens, summary.cached_tokens) = (Some(200.0), Some(50.0));
         assert_eq!(summary.prefix_cache_hit_rate(), Some(0.25));
+    }
+
+    #[test]
+    fn facts_have_units_and_what_is_absent_is_said() {
+        let summary = TelemetrySummary {
+            queue: Some(MeanOf { mean_ms: 12.5, n: 80 }),
+            kv_usage: Level::of([0.25, 0.75]),
+            preemptions: Some(0),
+            gpu: Some(GpuTelemetry { power_w: Level::of([400.0]), ..GpuTelemetry::default() }),
+            ..TelemetrySummary::default()
+        };
+        let of = |name: &str| summary.facts().into_iter().find(|fact| fact.0 == name).unwrap().1;
+        assert_eq!(of("Queue time").as_deref(), Some("12.5 ms (n = 80)"));
+        assert_eq!(of("KV cache in use, %").as_deref(), Some("50.0 on average, 75.0 at most"));
+        assert_eq!(of("GPU power, W").as_deref(), Some("400 on average, 400 at most"));
+        assert_eq!(of("Preemptions").as_deref(), Some("0"));
+        assert_eq!(of("Accept length, tokens"), None);
+        assert!(TelemetrySummary::default().facts().iter().all(|fact| fact.1.is_none()));
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub fn run(job: &LoadJob, stop: &StopHandle, mut on_message: impl FnMut(AgentMes
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::EventLoop)?;
     // Before the priority is raised, which threads inherit.
-    let monitor = job.telemetry.as_ref().map(|spec| Monitor::start(spec, &job.base_url)).transpose();
+    let monitor =
+        job.telemetry.as_ref().map(|spec| Monitor::start(spec, &job.base_url, job.ca_file.as_deref())).transpose();
     let monitor = monitor.map_err(Error::EventLoop)?;
     let _priority = RaisedPriority::ask();
     let local = LocalSet::new();

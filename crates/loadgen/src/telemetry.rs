@@ -3,6 +3,7 @@
 //! All of it is read on a thread of its own, so that the measuring thread is never disturbed: once before the first
 //! request, every few seconds, and once after the last answer.
 
+mod engine_source;
 mod fetch;
 mod gpu;
 mod names;
@@ -10,7 +11,7 @@ mod prometheus;
 mod reading;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,9 +20,8 @@ use podium_domain::framework::Framework;
 use podium_domain::telemetry::{Level, TelemetryPoint, TelemetrySummary};
 use serde::{Deserialize, Serialize};
 
-use fetch::Source;
+use engine_source::EngineSource;
 use gpu::{GpuReading, Gpus};
-use names::names;
 use reading::{Reading, increase, mean_between};
 
 /// Engines count an answer a moment after they sent it: the last reading is repeated this often, this far apart, until
@@ -35,8 +35,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySpec {
-    /// Whose names the engine's metrics have.
-    pub framework: Framework,
+    /// Whose names the engine's metrics have; absent, the metrics themselves tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framework: Option<Framework>,
+    /// Where the metrics are, where that is not the framework's own path on the server that is measured: the whole
+    /// address, or that of another server without a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Seconds between two readings; above 0.
     #[serde(default = "two_seconds")]
     pub every_s: f64,
@@ -53,7 +58,12 @@ fn two_seconds() -> f64 {
 impl TelemetrySpec {
     /// The engine's metrics every two seconds, and no GPUs.
     pub fn new(framework: Framework) -> Self {
-        TelemetrySpec { framework, every_s: two_seconds(), nvidia_smi: None }
+        TelemetrySpec { framework: Some(framework), ..TelemetrySpec::recognised() }
+    }
+
+    /// The same for a server of which nobody said whose it is.
+    pub fn recognised() -> Self {
+        TelemetrySpec { framework: None, url: None, every_s: two_seconds(), nvidia_smi: None }
     }
 }
 
@@ -84,10 +94,11 @@ impl Monitor {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub fn start(spec: &TelemetrySpec, base_url: &str) -> io::Result<Self> {
+    pub fn start(spec: &TelemetrySpec, base_url: &str, ca_file: Option<&Path>) -> io::Result<Self> {
         let (commands, received) = channel();
-        let (spec, base_url) = (spec.clone(), base_url.to_owned());
-        thread::Builder::new().name("telemetry".to_owned()).spawn(move || watch(&spec, &base_url, &received))?;
+        let (spec, base_url, ca_file) = (spec.clone(), base_url.to_owned(), ca_file.map(Path::to_owned));
+        let watching = move || watch(&spec, Record::new(&spec, &base_url, ca_file.as_deref()), &received);
+        thread::Builder::new().name("telemetry".to_owned()).spawn(watching)?;
         Ok(Monitor { commands })
     }
 
@@ -108,9 +119,9 @@ impl Monitor {
     }
 }
 
-fn watch(spec: &TelemetrySpec, base_url: &str, commands: &Receiver<Command>) {
+fn watch(spec: &TelemetrySpec, mut record: Record, commands: &Receiver<Command>) {
     let Ok(Command::Begin(begun)) = commands.recv() else { return };
-    let mut record = Record::new(spec, base_url);
+    record.begun = Instant::now();
     record.read();
     // Whoever waits may have left, and then the next command never comes.
     let _ = begun.send(());
@@ -138,8 +149,7 @@ fn watch(spec: &TelemetrySpec, base_url: &str, commands: &Receiver<Command>) {
 
 /// Everything that was read.
 struct Record {
-    names: &'static names::Names,
-    source: Option<Source>,
+    engine: Option<EngineSource>,
     gpus: Gpus,
     readings: Vec<Reading>,
     failed_readings: u32,
@@ -151,15 +161,13 @@ struct Record {
 }
 
 impl Record {
-    fn new(spec: &TelemetrySpec, base_url: &str) -> Self {
-        let names = names(spec.framework);
-        let (source, problem) = match Source::new(base_url, names.path) {
-            Ok(source) => (Some(source), None),
+    fn new(spec: &TelemetrySpec, base_url: &str, ca_file: Option<&Path>) -> Self {
+        let (engine, problem) = match EngineSource::new(spec, base_url, ca_file) {
+            Ok(engine) => (Some(engine), None),
             Err(problem) => (None, Some(problem)),
         };
         Record {
-            names,
-            source,
+            engine,
             gpus: Gpus::new(spec.nvidia_smi.as_deref()),
             readings: Vec::new(),
             failed_readings: 0,
@@ -182,10 +190,10 @@ impl Record {
 
     /// Reads the engine's metrics; whether that succeeded.
     fn read_engine(&mut self) -> bool {
-        let Some(source) = &self.source else { return false };
-        match source.get().and_then(|text| prometheus::parse(&text)) {
-            Ok(samples) => {
-                self.readings.push(Reading::of(&samples, self.names));
+        let Some(engine) = &mut self.engine else { return false };
+        match engine.read() {
+            Ok(reading) => {
+                self.readings.push(reading);
                 true
             }
             Err(problem) => {

@@ -10,7 +10,9 @@ mod stream;
 mod target;
 mod tls;
 
+pub(crate) use base_url::BaseUrl;
 pub(crate) use connection::{Body, Connection, OpenError, SendError};
 pub(crate) use pool::Pool;
 pub(crate) use socket::SocketStamps;
 pub(crate) use target::Target;
+pub(crate) use tls::BlockingTls;

@@ -125,13 +125,30 @@ async fn a_driver_that_fails_leaves_the_gpus_out() {
     server.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_can_be_elsewhere() {
+    let (server, gateway) = (server().await, server().await);
+    let url = format!("{}/metrics", gateway.base_url());
+    let spec = TelemetrySpec { url: Some(url.clone()), ..TelemetrySpec::recognised() };
+    let outcome = measured(server.base_url(), spec).await;
+    // The other server answered nothing, and says so.
+    assert_eq!((telemetry(&outcome).problem.as_deref(), telemetry(&outcome).engine_ttft), (None, None));
+    let whole = TelemetrySpec { url: Some(url), ..TelemetrySpec::recognised() };
+    assert_eq!(telemetry(&measured(gateway.base_url(), whole).await).engine_ttft.unwrap().n, u64::from(REQUESTS));
+    let beside = TelemetrySpec { url: Some(gateway.base_url()), ..TelemetrySpec::recognised() };
+    assert_eq!(telemetry(&measured(gateway.base_url(), beside).await).engine_ttft.unwrap().n, u64::from(REQUESTS));
+    server.shutdown().await;
+    gateway.shutdown().await;
+}
+
 /// What was read from a simulated server of this framework.
 async fn simulated(framework: Framework, line: &str) -> TelemetrySummary {
     let words: Vec<String> = format!("{line} --sim-startup-s 0").split(' ').map(str::to_owned).collect();
     let Ok(Command::Serve(options)) = cli::parse(framework, &words, &|_| None) else { panic!("{line}") };
     let server = serve_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), *options).unwrap();
     server.ready().await;
-    let outcome = measured(format!("http://{}", server.addr()), TelemetrySpec::new(framework)).await;
+    // Nobody says whose it is: its metrics do.
+    let outcome = measured(format!("http://{}", server.addr()), TelemetrySpec::recognised()).await;
     server.shutdown().await;
     let telemetry = telemetry(&outcome).clone();
     assert_eq!(telemetry.problem, None, "{framework}");

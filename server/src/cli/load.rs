@@ -1,9 +1,10 @@
 //! `podium load`
 
+mod job;
 mod report;
 mod shape;
+mod telemetry;
 
-use std::collections::BTreeMap;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,29 +14,38 @@ use clap::{ArgGroup, Args, ValueEnum};
 use podium_domain::load::LoadPoint;
 use podium_domain::plan::Endpoint;
 use podium_loadgen::{AgentMessage, LoadJob, LoadOutcome, Margin, StopHandle, vllm_result, write_request_lines};
-use podium_workload::{
-    Arrivals, DatasetSpec, Protocol, TextCalibration, WorkloadSpec, measurement_key, read_trace, trace_at_rate,
-};
+use podium_workload::Protocol;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::compare::write_file;
 use super::{at_terminal, cancel_on_signal, print};
 use shape::ShapeArgs;
+use telemetry::TelemetryArgs;
 
 /// Drive a server that runs already, and report what its users would see
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("load").required(true).args(["rate", "trace", "concurrency", "burst"]))]
+#[command(group = ArgGroup::new("load").required(true)
+    .args(["rate", "trace", "concurrency", "burst", "sweep_rate", "sweep_concurrency"]))]
+#[command(group = ArgGroup::new("rates").args(["rate", "sweep_rate"]))]
+#[command(group = ArgGroup::new("sweep").args(["sweep_rate", "sweep_concurrency"]))]
 #[command(after_help = "Examples:
   podium load --base-url http://127.0.0.1:8000 --model m --input-len 1000 --output-len 100 --rate 8 --duration 30s
   podium load --base-url http://127.0.0.1:8000 --model m --input-len 64 --output-len 16 --concurrency 4 --num-prompts 80
   podium load --base-url http://127.0.0.1:8000 --model m --input-len 900 --output-len 90 --shared-prefix 4x512 --rate 2
   podium load --base-url http://127.0.0.1:8000 --model m --dataset requests.jsonl --burst --json result.json
   podium load --base-url http://127.0.0.1:8000 --model m --dataset requests.jsonl --trace starts.jsonl --requests all.jsonl
+  podium load --base-url http://127.0.0.1:8000 --model m --input-len 900 --output-len 90 --sweep-rate 1,2,4,8 --json curve.json
+  podium load --base-url http://127.0.0.1:8000 --model m --input-len 64 --output-len 16 --sweep-concurrency 1,8,64
   podium load --base-url https://engine.example --ca ca.pem --http2 --model m --input-len 64 --output-len 16 --rate 2
   podium load --base-url unix:/run/engine.sock --model m --input-len 64 --output-len 16 --concurrency 4
 
-Ctrl-C ends the measurement early; what was measured is reported.")]
+A sweep measures one load after another, each with prompts of its own: a latency-throughput curve.
+
+Ctrl-C ends the measurement early; what was measured is reported and written all the same.
+
+Exit codes: 0 the measurement came to its end and requests were answered; 1 none was answered (in a sweep: at one of the
+loads), or it could not take place; 2 the options are wrong; 130 Ctrl-C or a TERM signal ended it early.")]
 pub(super) struct LoadArgs {
     /// Where the server listens: http://HOST:PORT, https://HOST, or unix:/PATH/OF/ITS/SOCKET
     #[arg(long, value_name = "URL")]
@@ -76,7 +86,8 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input_len", "output_len"])]
     dataset: Option<PathBuf>,
 
-    /// Requests to send; 80, or as many as a trace has, where absent
+    /// Requests to send; 80, or as many as a trace has, where absent. Of each load of a sweep, and then at least four for
+    /// each one in flight
     #[arg(long, value_name = "N")]
     num_prompts: Option<u32>,
 
@@ -84,12 +95,12 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "RPS")]
     rate: Option<f64>,
 
-    /// Equal times between requests, for --rate
-    #[arg(long, requires = "rate", conflicts_with_all = ["burstiness", "ramp_from"])]
+    /// Equal times between requests, for --rate and --sweep-rate
+    #[arg(long, requires = "rates", conflicts_with_all = ["burstiness", "ramp_from"])]
     constant: bool,
 
     /// Shape of the gamma-distributed times between requests, for --rate: 1 is Poisson, less comes in bursts
-    #[arg(long, value_name = "SHAPE", requires = "rate", conflicts_with = "ramp_from")]
+    #[arg(long, value_name = "SHAPE", requires = "rates", conflicts_with = "ramp_from")]
     burstiness: Option<f64>,
 
     /// The rate grows evenly from this to --rate
@@ -112,11 +123,19 @@ pub(super) struct LoadArgs {
     #[arg(long)]
     burst: bool,
 
-    /// At most this many in flight, for --rate, --trace and --burst
-    #[arg(long, value_name = "N", conflicts_with = "concurrency")]
+    /// Measure at each of these rates, requests per second, one after another
+    #[arg(long, value_name = "RPS,…", value_delimiter = ',', value_parser = positive)]
+    sweep_rate: Vec<f64>,
+
+    /// Measure with each of these numbers of requests in flight, one after another
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    sweep_concurrency: Vec<u32>,
+
+    /// At most this many in flight, for --rate, --sweep-rate, --trace and --burst
+    #[arg(long, value_name = "N", conflicts_with_all = ["concurrency", "sweep_concurrency"])]
     max_concurrency: Option<u32>,
 
-    /// Nothing is sent later than this after the start; with --rate alone, as many requests are sent as fit
+    /// Nothing is sent later than this after the start; at a rate, as many requests are sent as fit
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     duration: Option<f64>,
 
@@ -165,12 +184,15 @@ pub(super) struct LoadArgs {
     json: Option<PathBuf>,
 
     /// The form of what --json writes
-    #[arg(long, value_enum, default_value_t = Format::Podium, requires = "json")]
+    #[arg(long, value_enum, default_value_t = Format::Podium, requires = "json", conflicts_with = "sweep")]
     format: Format,
 
     /// Write one JSON object for each request to this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
     requests: Option<PathBuf>,
+
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 /// The form of a result file.
@@ -203,6 +225,11 @@ fn seconds(text: &str) -> Result<f64, String> {
     Ok(number * factor)
 }
 
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "write numbers above 0, separated by commas (`1,2.5,8`)".to_owned())
+}
+
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("write it as `name: value`")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
@@ -221,7 +248,33 @@ fn margin(text: &str) -> Result<Margin, String> {
 }
 
 pub(super) async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
-    let job = args.job()?;
+    let jobs = args.jobs()?;
+    let stop = stop_on_signal();
+    let mut measured: Vec<(LoadPoint, LoadOutcome)> = Vec::new();
+    for job in &jobs {
+        if stop.is_stopped() {
+            break;
+        }
+        if args.is_sweep() {
+            eprintln!("{} of {}: {}", measured.len() + 1, jobs.len(), job.load);
+        }
+        measured.push((job.load, measure(job.clone(), stop.clone()).await?));
+    }
+    args.report(&jobs, &measured, stop.is_stopped())?;
+    Ok(if stop.is_stopped() {
+        ExitCode::from(INTERRUPTED)
+    } else if measured.iter().all(|(_, outcome)| outcome.report.summary.completed > 0) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What a shell reports of a program that Ctrl-C has ended.
+const INTERRUPTED: u8 = 130;
+
+/// A handle that Ctrl-C and TERM stop.
+fn stop_on_signal() -> StopHandle {
     let stop = StopHandle::new();
     let interrupted = CancellationToken::new();
     tokio::spawn(cancel_on_signal(interrupted.clone()));
@@ -232,10 +285,14 @@ pub(super) async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
             stop.stop();
         }
     });
+    stop
+}
+
+/// Carries out one measurement, with a line that follows it on a terminal.
+async fn measure(job: LoadJob, stop: StopHandle) -> anyhow::Result<LoadOutcome> {
     let live = at_terminal();
-    let measured = job.clone();
     let outcome = tokio::task::spawn_blocking(move || {
-        podium_loadgen::run(&measured, &stop, |message| {
+        podium_loadgen::run(&job, &stop, |message| {
             if let AgentMessage::Tick { point, counters } = message
                 && live
             {
@@ -249,23 +306,7 @@ pub(super) async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
     if live {
         eprintln!();
     }
-    if let Some(path) = &args.requests {
-        write_requests(path, &outcome).with_context(|| format!("cannot write the requests to {}", path.display()))?;
-    }
-    let figures = match args.format {
-        Format::Podium => report::figures(&outcome.report),
-        Format::Vllm => vllm_result(&job, &outcome),
-    };
-    let json = format!("{}\n", serde_json::to_string_pretty(&figures)?);
-    match &args.json {
-        Some(path) if path == Path::new("-") => print(&json)?,
-        Some(path) => write_file(path, &json)?,
-        None => {}
-    }
-    if args.json.as_deref() != Some(Path::new("-")) {
-        print(&report::table(&outcome.report))?;
-    }
-    Ok(if outcome.report.summary.completed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(outcome)
 }
 
 fn write_requests(path: &Path, outcome: &LoadOutcome) -> std::io::Result<()> {
@@ -273,104 +314,33 @@ fn write_requests(path: &Path, outcome: &LoadOutcome) -> std::io::Result<()> {
 }
 
 impl LoadArgs {
-    fn job(&self) -> anyhow::Result<LoadJob> {
-        let arrivals = self.arrivals()?;
-        let load = self.load(&arrivals);
-        let (protocol, endpoint) = self.endpoint;
-        let workload = WorkloadSpec {
-            protocol,
-            warmup_requests: self.warmup,
-            seed: self.seed,
-            measurement_key: measurement_key("load", &load, 0),
-            stream: !self.no_stream,
-            extra_request_body: self.extra_request_body.clone().unwrap_or_default(),
-            shape: self.shape.prompt_shape(),
-            tokenizer: self.tokenizer.clone(),
-            ..WorkloadSpec::new(self.dataset()?, endpoint, self.model.clone(), self.count(&arrivals))
+    /// Writes and prints what was measured.
+    fn report(&self, jobs: &[LoadJob], measured: &[(LoadPoint, LoadOutcome)], interrupted: bool) -> anyhow::Result<()> {
+        if let (Some(path), Some((_, outcome))) = (&self.requests, measured.first()) {
+            write_requests(path, outcome)
+                .with_context(|| format!("cannot write the requests to {}", path.display()))?;
+        }
+        let figures = match (self.format, jobs.first(), measured.first()) {
+            _ if self.is_sweep() => report::sweep_figures(measured, interrupted),
+            (Format::Vllm, Some(job), Some((_, outcome))) => vllm_result(job, outcome),
+            (_, _, Some((_, outcome))) => report::figures(&outcome.report),
+            // Stopped before the first request.
+            (_, _, None) => return Ok(()),
         };
-        Ok(LoadJob {
-            ca_file: self.ca.clone(),
-            http2: self.http2,
-            api_key_env: self.api_key_env.clone(),
-            headers: self.header.iter().cloned().collect::<BTreeMap<_, _>>(),
-            arrivals,
-            duration_limit_s: self.duration,
-            skip_first: self.skip_first,
-            skip_last: self.skip_last,
-            request_timeout_s: self.request_timeout,
-            idle_timeout_s: self.idle_timeout,
-            ..LoadJob::new(self.base_url.clone(), workload, load)
-        })
-    }
-
-    fn arrivals(&self) -> anyhow::Result<Arrivals> {
-        Ok(match (&self.trace, self.burstiness, self.ramp_from) {
-            (Some(path), _, _) => {
-                let starts_s = read_trace(path)?;
-                let count = self.num_prompts.unwrap_or(u32::MAX);
-                Arrivals::Trace {
-                    starts_s: match self.trace_rate {
-                        Some(rate_rps) => trace_at_rate(&starts_s, count, rate_rps),
-                        None => starts_s,
-                    },
-                }
-            }
-            (None, Some(burstiness), _) => Arrivals::Gamma { burstiness },
-            (None, None, Some(from_rps)) => Arrivals::Ramp { from_rps },
-            (None, None, None) if self.constant => Arrivals::Constant,
-            (None, None, None) => Arrivals::Poisson,
-        })
-    }
-
-    fn load(&self, arrivals: &Arrivals) -> LoadPoint {
-        let max_concurrency = self.max_concurrency;
-        match (arrivals, self.rate, self.concurrency) {
-            (Arrivals::Trace { starts_s }, _, _) => {
-                LoadPoint::Rate { rate_rps: mean_rate_rps(starts_s), max_concurrency }
-            }
-            (_, Some(rate_rps), _) => LoadPoint::Rate { rate_rps, max_concurrency },
-            (_, None, Some(concurrency)) => LoadPoint::Concurrency { concurrency },
-            (_, None, None) => LoadPoint::Burst { max_concurrency },
+        let json = format!("{}\n", serde_json::to_string_pretty(&figures)?);
+        match &self.json {
+            Some(path) if path == Path::new("-") => print(&json)?,
+            Some(path) => write_file(path, &json)?,
+            None => {}
         }
-    }
-
-    fn dataset(&self) -> anyhow::Result<DatasetSpec> {
-        match (&self.dataset, self.input_len, self.output_len) {
-            (Some(path), _, _) => Ok(DatasetSpec::File { path: path.clone() }),
-            (None, Some(input_len), Some(output_len)) => Ok(DatasetSpec::Random {
-                input_len,
-                output_len,
-                vocab_size: None,
-                prompt_form: None,
-                text_calibration: TextCalibration::default(),
-            }),
-            (None, _, _) => {
-                anyhow::bail!("name the lengths with --input-len and --output-len, or a file with --dataset")
+        if self.json.as_deref() != Some(Path::new("-")) {
+            match measured {
+                [(_, outcome)] if !self.is_sweep() => print(&report::table(&outcome.report))?,
+                _ => print(&report::sweep_table(measured, jobs.len()))?,
             }
         }
+        Ok(())
     }
-
-    /// A rate for a duration says how many requests there are; a trace does, too.
-    fn count(&self, arrivals: &Arrivals) -> u32 {
-        match (arrivals, self.rate, self.duration) {
-            (Arrivals::Trace { starts_s }, _, _) => {
-                self.num_prompts.unwrap_or_else(|| u32::try_from(starts_s.len()).unwrap_or(u32::MAX))
-            }
-            (_, Some(rate_rps), Some(seconds)) => {
-                (arrivals.mean_rps(rate_rps) * seconds).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
-            }
-            _ => self.num_prompts.unwrap_or(DEFAULT_NUM_PROMPTS),
-        }
-    }
-}
-
-/// Requests to send where nothing says how many.
-const DEFAULT_NUM_PROMPTS: u32 = 80;
-
-/// The mean rate of a trace, which names its measurement; 1 where all of it starts at once.
-fn mean_rate_rps(starts_s: &[f64]) -> f64 {
-    let span_s = starts_s.last().zip(starts_s.first()).map_or(0.0, |(last, first)| last - first);
-    if span_s > 0.0 { (starts_s.len() as f64 - 1.0) / span_s } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -383,11 +353,5 @@ mod tests {
         assert!(seconds("soon").is_err());
         assert_eq!((margin("20"), margin("5s")), (Ok(Margin::Requests(20)), Ok(Margin::Seconds(5.0))));
         assert!(margin("-1").is_err());
-    }
-
-    #[test]
-    fn a_trace_has_the_rate_of_its_span() {
-        assert_eq!(mean_rate_rps(&[1.0, 1.5, 3.0]), 1.0);
-        assert_eq!(mean_rate_rps(&[1.0]), 1.0);
     }
 }

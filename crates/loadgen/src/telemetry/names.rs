@@ -5,6 +5,8 @@
 
 use podium_domain::framework::Framework;
 
+use super::prometheus::Sample;
+
 /// How the series of one name (engines, ranks, label values) become one figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fold {
@@ -58,6 +60,8 @@ pub(crate) enum Cached {
 #[derive(Debug)]
 pub(crate) struct Names {
     pub path: &'static str,
+    /// What all of the framework's names begin with; empty where none is known.
+    pub prefix: &'static str,
     pub running: Places,
     pub waiting: Places,
     pub kv_usage: Places,
@@ -84,6 +88,7 @@ pub(crate) struct Names {
 /// A framework of which nothing but the path is known.
 const NOTHING: Names = Names {
     path: "/metrics",
+    prefix: "",
     running: &[],
     waiting: &[],
     kv_usage: &[],
@@ -106,6 +111,7 @@ const NOTHING: Names = Names {
 };
 
 const VLLM: Names = Names {
+    prefix: "vllm:",
     running: &[sum("vllm:num_requests_running")],
     waiting: &[sum("vllm:num_requests_waiting")],
     kv_usage: &[max("vllm:kv_cache_usage_perc"), max("vllm:gpu_cache_usage_perc")],
@@ -129,6 +135,7 @@ const VLLM: Names = Names {
 };
 
 const SGLANG: Names = Names {
+    prefix: "sglang:",
     running: &[sum("sglang:num_running_reqs")],
     waiting: &[sum("sglang:num_queue_reqs")],
     kv_usage: &[max("sglang:token_usage")],
@@ -160,6 +167,7 @@ const SGLANG: Names = Names {
 const TENSORRT_LLM: Names = Names {
     // Its `/metrics` is a list of iterations in JSON.
     path: "/prometheus/metrics",
+    prefix: "trtllm_",
     running: &[sum("trtllm_num_requests_running")],
     waiting: &[sum("trtllm_num_requests_waiting")],
     kv_usage: &[max("trtllm_kv_cache_utilization")],
@@ -175,6 +183,7 @@ const TENSORRT_LLM: Names = Names {
 };
 
 const LLAMA_CPP: Names = Names {
+    prefix: "llamacpp:",
     running: &[sum("llamacpp:requests_processing")],
     waiting: &[sum("llamacpp:requests_deferred")],
     kv_usage: &[max("llamacpp:kv_cache_usage_ratio")],
@@ -196,4 +205,13 @@ pub(crate) fn names(framework: Framework) -> &'static Names {
         Framework::LlamaCpp => &LLAMA_CPP,
         Framework::Tokenspeed => &NOTHING,
     }
+}
+
+/// The paths at which the known frameworks have their metrics.
+pub(crate) const PATHS: [&str; 2] = [NOTHING.path, TENSORRT_LLM.path];
+
+/// Whose metrics these are; `None` where they are of no known framework.
+pub(crate) fn recognise(samples: &[Sample]) -> Option<&'static Names> {
+    let known: [&'static Names; 4] = [&VLLM, &SGLANG, &TENSORRT_LLM, &LLAMA_CPP];
+    known.into_iter().find(|names| samples.iter().any(|sample| sample.name.starts_with(names.prefix)))
 }

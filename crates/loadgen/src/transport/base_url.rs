@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// The parts of a base URL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum BaseUrl {
+pub(crate) enum BaseUrl {
     /// `http://host:port/prefix` or `https://…`.
     Http {
         /// Whether it is `https`.

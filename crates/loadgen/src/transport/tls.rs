@@ -1,6 +1,7 @@
 //! Encrypted connections: whom to trust, and the handshake.
 
 use std::io;
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, InvalidMessage, RootCertStore};
+use tokio_rustls::rustls::{
+    self, CertificateError, ClientConfig, ClientConnection, InvalidMessage, RootCertStore, StreamOwned,
+};
 
 use super::socket::StampedSocket;
 use crate::error::Error;
@@ -34,20 +37,8 @@ impl std::fmt::Debug for Tls {
 impl Tls {
     /// For the server `host`, trusting the authorities in `ca_file`, or the system's where it is `None`.
     pub fn new(host: &str, ca_file: Option<&Path>, http2: bool) -> Result<Self, Error> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            Error::Job(format!("the host {host:?} cannot be in a certificate; use its name or address"))
-        })?;
-        let roots = match ca_file {
-            Some(path) => roots_of(path)?,
-            None => system_roots()?,
-        };
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Job(format!("cannot set up encrypted connections: {error}")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![if http2 { HTTP2 } else { HTTP1 }.to_vec()];
-        Ok(Tls { connector: TlsConnector::from(Arc::new(config)), name, http2 })
+        let config = client_config(ca_file, if http2 { HTTP2 } else { HTTP1 })?;
+        Ok(Tls { connector: TlsConnector::from(Arc::new(config)), name: server_name(host)?, http2 })
     }
 
     /// Shakes hands on `socket`.
@@ -61,6 +52,51 @@ impl Tls {
         }
         Ok(stream)
     }
+}
+
+/// How a thread that waits for its answers makes encrypted connections to one server.
+pub(crate) struct BlockingTls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl std::fmt::Debug for BlockingTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockingTls").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl BlockingTls {
+    /// As [`Tls::new`], for HTTP/1.
+    pub fn new(host: &str, ca_file: Option<&Path>) -> Result<Self, Error> {
+        Ok(BlockingTls { config: Arc::new(client_config(ca_file, HTTP1)?), name: server_name(host)? })
+    }
+
+    /// An encrypted connection on `socket`; the handshake comes with the first write.
+    pub fn over(&self, socket: TcpStream) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        let connection = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
+        Ok(StreamOwned::new(connection.map_err(io::Error::other)?, socket))
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| Error::Job(format!("the host {host:?} cannot be in a certificate; use its name or address")))
+}
+
+/// What is trusted and spoken.
+fn client_config(ca_file: Option<&Path>, protocol: &[u8]) -> Result<ClientConfig, Error> {
+    let roots = match ca_file {
+        Some(path) => roots_of(path)?,
+        None => system_roots()?,
+    };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Job(format!("cannot set up encrypted connections: {error}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(config)
 }
 
 fn roots_of(path: &Path) -> Result<RootCertStore, Error> {

@@ -3,8 +3,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -14,42 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
-
-/// A throw-away certificate for `localhost`, which signs itself.
-pub struct Certificate {
-    signed: rcgen::CertifiedKey<rcgen::KeyPair>,
-    folder: tempfile::TempDir,
-}
-
-impl Certificate {
-    pub fn new() -> Self {
-        let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), signed.cert.pem()).unwrap();
-        Certificate { signed, folder }
-    }
-
-    /// The file by which a client trusts it.
-    pub fn file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// A server with it that offers `alpn`.
-    pub fn acceptor(&self, alpn: &[&str]) -> TlsAcceptor {
-        let key = PrivatePkcs8KeyDer::from(self.signed.signing_key.serialize_der());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![self.signed.cert.der().clone()], key.into())
-            .unwrap();
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        TlsAcceptor::from(Arc::new(config))
-    }
-}
 
 /// What a door leads into.
 #[derive(Clone, Copy)]

@@ -1,16 +1,19 @@
 //! The load generator over TLS, Unix sockets and HTTP/2, against a server whose every token is known.
 
+#[path = "../support/certificate.rs"]
+mod certificate;
 mod gateway;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
 
-use gateway::{Certificate, Speaks, open_plain, open_tcp, open_unix};
+use certificate::Certificate;
+use gateway::{Speaks, open_plain, open_tcp, open_unix};
 use podium_domain::load::LoadPoint;
 use podium_domain::measure::Summary;
 use podium_domain::plan::Endpoint;
 use podium_loadgen::workload::WorkloadSpec;
-use podium_loadgen::{LoadJob, LoadOutcome};
+use podium_loadgen::{LoadJob, LoadOutcome, TelemetrySpec};
 use podium_sim::truth::{Fault, Framing, TruthConfig, TruthServer};
 use support::{BOUND, assert_true, job, outcome, quick, workload};
 
@@ -27,6 +30,13 @@ async fn measure_true(server: &TruthServer, config: &TruthConfig, change: impl F
     assert_eq!(outcome.report.summary.completed, u64::from(REQUESTS), "{:?}", outcome.report.summary.failures);
     assert_true(&job, &outcome, &records[before..], config);
     outcome
+}
+
+/// The engine's own count came in the same way as the answers.
+fn assert_telemetry(outcome: &LoadOutcome) {
+    let telemetry = outcome.report.telemetry.as_ref().unwrap();
+    assert_eq!(telemetry.problem, None);
+    assert_eq!(telemetry.engine_ttft.map(|ttft| ttft.n), Some(u64::from(REQUESTS)));
 }
 
 /// The only failure class of a run and its example.
@@ -49,9 +59,11 @@ async fn encrypted_answers_are_as_true_as_plain_ones() {
             base_url: format!("https://localhost:{}", address.port()),
             ca_file: Some(certificate.file()),
             load,
+            telemetry: Some(TelemetrySpec::recognised()),
             ..job
         })
         .await;
+        assert_telemetry(&outcome);
         let opened_in_time = load.rate_rps().is_some();
         let opened: Vec<_> = outcome.samples.iter().filter(|sample| sample.tls_ns > 0).collect();
         assert_eq!(!opened.is_empty(), opened_in_time);
@@ -94,7 +106,9 @@ async fn a_unix_socket_is_as_true_as_a_port() {
     let path = folder.path().join("engine.sock");
     let door = open_unix(&server, &path);
     let base_url = format!("unix:{}", path.display());
-    measure_true(&server, &quick(), |job| LoadJob { base_url: base_url.clone(), ..job }).await;
+    let telemetry = Some(TelemetrySpec::recognised());
+    let with = |job| LoadJob { base_url: base_url.clone(), telemetry: telemetry.clone(), ..job };
+    assert_telemetry(&measure_true(&server, &quick(), with).await);
 
     drop(door);
     std::fs::remove_file(&path).unwrap();

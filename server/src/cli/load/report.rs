@@ -1,7 +1,9 @@
 //! What `podium load` prints of a measurement.
 
+use podium_domain::load::LoadPoint;
 use podium_domain::stats::Distribution;
-use podium_loadgen::LoadReport;
+use podium_domain::telemetry::TelemetrySummary;
+use podium_loadgen::{LoadOutcome, LoadReport};
 use serde_json::{Value, json};
 
 /// The figures under the names that other tools use.
@@ -32,6 +34,7 @@ pub(super) fn figures(report: &LoadReport) -> Value {
         "client_limited": s.client_limited,
         "validity": s.validity,
         "prompt_set_hash": report.prompt_set_hash,
+        "telemetry": report.telemetry,
         "summary": s,
         "series": report.series,
     })
@@ -73,6 +76,75 @@ pub(super) fn table(report: &LoadReport) -> String {
     }
     for note in &report.notes {
         text += &format!("note: {}\n", note.text);
+    }
+    text + &report.telemetry.as_ref().map(telemetry).unwrap_or_default()
+}
+
+/// What the engine and the GPUs said of themselves.
+fn telemetry(telemetry: &TelemetrySummary) -> String {
+    let (measured, absent): (Vec<_>, Vec<_>) = telemetry.facts().into_iter().partition(|fact| fact.1.is_some());
+    let mut text = "telemetry of the engine and its GPUs\n".to_owned();
+    for (name, value) in measured {
+        text += &format!("  {name:<28}{}\n", value.unwrap_or_default());
+    }
+    let absent: Vec<_> = absent.into_iter().map(|fact| fact.0).collect();
+    if !absent.is_empty() {
+        text += &format!("  not measured: {}\n", absent.join("; "));
+    }
+    if let Some(problem) = &telemetry.problem {
+        text += &format!("  the engine's metrics: {problem}\n");
+    }
+    text
+}
+
+/// The figures of a sweep: one object for each load that was measured, in order.
+pub(super) fn sweep_figures(measured: &[(LoadPoint, LoadOutcome)], interrupted: bool) -> Value {
+    let point = |(load, outcome): &(LoadPoint, LoadOutcome)| {
+        let mut figures = figures(&outcome.report);
+        if let Some(object) = figures.as_object_mut() {
+            let concurrency = match load {
+                LoadPoint::Concurrency { concurrency } => Some(*concurrency),
+                LoadPoint::Rate { .. } | LoadPoint::Burst { .. } => None,
+            };
+            object.insert("rate_rps".to_owned(), json!(load.rate_rps()));
+            object.insert("concurrency".to_owned(), json!(concurrency));
+        }
+        figures
+    };
+    json!({ "interrupted": interrupted, "points": measured.iter().map(point).collect::<Vec<_>>() })
+}
+
+/// The curve of a sweep of `planned` loads for people.
+pub(super) fn sweep_table(measured: &[(LoadPoint, LoadOutcome)], planned: usize) -> String {
+    let titles = ["req/s", "tok/s", "TTFT p50", "TTFT p99", "TPOT p50", "E2E p50", "success"];
+    let mut text = format!("{:<28}", "load");
+    titles.iter().for_each(|title| text += &format!("{title:>10}"));
+    text += "  validity\n";
+    for (load, outcome) in measured {
+        let s = &outcome.report.summary;
+        // Open loops are judged by what users wait, from the scheduled start.
+        let ttft = if load.is_open_loop() { &s.user_ttft_ms } else { &s.ttft_ms };
+        let figures = [
+            s.request_throughput,
+            s.output_token_throughput,
+            ttft.as_ref().map(|d| d.p50),
+            ttft.as_ref().map(|d| d.p99),
+            s.tpot_ms.as_ref().map(|d| d.p50),
+            s.e2e_ms.as_ref().map(|d| d.p50),
+        ];
+        text += &format!("{:<28}", load.to_string());
+        for figure in figures {
+            text += &figure.map_or_else(|| format!("{:>10}", "-"), |value| format!("{value:>10.2}"));
+        }
+        let success = s.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+        text += &format!("{success:>10}  {}\n", s.validity.word());
+        for reason in s.validity.reasons() {
+            text += &format!("  {}\n", reason.text);
+        }
+    }
+    text += "latencies in ms; TTFT of rates from the scheduled start\n";
+    if measured.len() < planned {
+        text += &format!("ended after {} of {planned} loads\n", measured.len());
     }
     text
 }
