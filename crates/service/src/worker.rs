@@ -11,6 +11,7 @@ mod job;
 mod lease_keeper;
 mod live_log;
 mod load_site;
+mod loading;
 mod measure;
 mod node;
 mod options_files;

@@ -147,7 +147,9 @@ fn tell(began: Instant, event: &RunEvent) {
             Some(reason) => format!("{candidate_id}: {status}: {reason}"),
             None => format!("{candidate_id}: {status}"),
         },
-        RunEvent::Launch { candidate_id, state: LaunchState::Ready, detail: Some(detail), .. } => {
+        RunEvent::Launch {
+            candidate_id, state: LaunchState::Ready | LaunchState::Loading, detail: Some(detail), ..
+        } => {
             format!("{candidate_id}: {detail}")
         }
         RunEvent::Launch { .. } | RunEvent::Report { .. } => return,

@@ -163,7 +163,7 @@ impl RunTask<'_> {
         let loading = self.launch_event(candidate, launch_id, LaunchState::Loading, None);
         self.store().update_launch(&self.lease, launch_id, &update, &[stored(&loading)]).await?;
 
-        match engine.wait_ready(self.signal.token()).await {
+        match self.until_ready(candidate, &engine).await {
             Ok(ready) => {
                 let detail = format!("ready after {:.1} s", ready.ready_after_ms as f64 / 1000.0);
                 let event = self.launch_event(candidate, launch_id, LaunchState::Ready, Some(detail));
