@@ -7,6 +7,7 @@ use leptos_router::hooks::use_query_map;
 use podium_domain::framework::Framework;
 use podium_service::{Caller, PlanCheck, Service};
 
+use crate::api::on_host;
 use crate::components::{candidates, form, leave_out, loaded, problems, start_note};
 use crate::context::{caller, id, service};
 use crate::dto::HostChoice;
@@ -43,6 +44,9 @@ pub fn NewPlanPage() -> impl IntoView {
                 );
             }
             let host = rejected.and_then(|rejected| rejected.host);
+            // The first of the list is the chosen one until somebody chooses.
+            let chosen = host.clone().or_else(|| Some(hosts.first()?.id.clone()));
+            let check = on_host(&service, caller, check, chosen).await?;
             let parts = parts(&check, &source, &hosts, host.as_deref());
             Ok(view! {
                 {starts(&service, &source)}

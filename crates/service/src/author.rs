@@ -7,10 +7,13 @@ use podium_domain::framework::Framework;
 use podium_domain::load::PlannedLoad;
 use podium_domain::plan::Plan;
 use podium_formats::cookbook::{self, CookbookPlan};
+use podium_formats::help::HelpSet;
 use podium_formats::plan::{self, Starter};
+use uuid::Uuid;
 
 use crate::caller::{Caller, Role};
 use crate::error::{Error, Result};
+use crate::runs::is_simulated;
 use crate::service::Service;
 use crate::views::{CandidatePreview, PlanCheck};
 
@@ -53,6 +56,27 @@ impl Service {
         caller.require(Role::Viewer)?;
         let yaml = plan::apply(&yaml, &edit).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
         Ok(check(yaml))
+    }
+
+    /// Adds what the captured help of a host's frameworks says of the plan's flags: as warnings, since a run there passes
+    /// them by another name or leaves them out. A host without a preflight says nothing.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn check_against_host(&self, caller: Caller, mut check: PlanCheck, host_id: Uuid) -> Result<PlanCheck> {
+        caller.require(Role::Viewer)?;
+        let Some(plan) = plan::read(&check.yaml).plan else { return Ok(check) };
+        let known = self.known_help(host_id).await?;
+        let mut help = HelpSet::default();
+        for (&framework, part) in &plan.frameworks {
+            let words = podium_domain::flags::shell_split(&part.server_command).unwrap_or_default();
+            if let Some(flags) = known.get(framework).filter(|_| !is_simulated(&words)) {
+                help.add(framework, flags.clone());
+            }
+        }
+        let against = plan::read_with_help(&check.yaml, Some(&help));
+        check.warnings.extend(against.problems.into_iter().filter(|problem| !check.problems.contains(problem)));
+        Ok(check)
     }
 
     /// A plan to begin with.

@@ -12,7 +12,7 @@ use leptos::task::spawn_local;
 use web_sys::Event;
 
 use super::draft::Draft;
-use super::elements::{edit_of, select_line, start_form, target, text_area};
+use super::elements::{chosen_host, edit_of, select_line, start_form, target, text_area};
 use crate::api::{check_plan, edit_plan};
 use crate::dto::{FormEdit, PlanView};
 use crate::error::AppError;
@@ -95,7 +95,11 @@ impl Editor {
 
     /// An input of the form was left with another value.
     pub(super) fn changed(&self, event: &Event) {
-        if let Some(edit) = target(event).and_then(|target| edit_of(&target)) {
+        let Some(target) = target(event) else { return };
+        if target.id() == "start-host" {
+            // The same text is another plan on a host whose frameworks take other flags.
+            self.text_changed();
+        } else if let Some(edit) = edit_of(&target) {
             self.edit(edit);
         }
     }
@@ -175,7 +179,7 @@ impl Editor {
         let editor = self.clone();
         spawn_local(async move {
             let Some(area) = text_area() else { return };
-            let answer = check_plan(area.value()).await;
+            let answer = check_plan(area.value(), chosen_host()).await;
             // Newest answer wins: one about an older text is dropped.
             if editor.0.version.get() == asked {
                 match answer {
@@ -198,7 +202,7 @@ impl Editor {
                 let next = editor.0.queue.borrow().front().cloned();
                 let (Some(edit), Some(area)) = (next, text_area()) else { break };
                 let asked = editor.0.version.get();
-                let answer = edit_plan(area.value(), edit).await;
+                let answer = edit_plan(area.value(), edit, chosen_host()).await;
                 if editor.0.version.get() != asked {
                     // The text was typed in meanwhile; the edit is applied to what it has become.
                     continue;

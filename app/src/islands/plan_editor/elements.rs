@@ -16,6 +16,11 @@ pub(super) fn start_form() -> Option<HtmlFormElement> {
     part("plan-start")?.dyn_into().ok()
 }
 
+/// The host that a run would be started on.
+pub(super) fn chosen_host() -> Option<String> {
+    Some(part("start-host")?.dyn_into::<HtmlSelectElement>().ok()?.value())
+}
+
 /// The element that an event happened to.
 pub(super) fn target(event: &Event) -> Option<Element> {
     event.target()?.dyn_into().ok()

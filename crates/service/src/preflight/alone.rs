@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use podium_domain::framework::Framework;
+use podium_launcher::Host;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -57,7 +58,9 @@ impl Service {
             Some(id) => self.store().host(id).await?,
             None => self.this_machine(caller).await?,
         };
-        let host = self.launcher_host(&stored).map_err(Error::Conflict)?;
+        let place = self.launcher_host(&stored).map_err(Error::Conflict)?;
+        let node = place.allocate(Uuid::new_v4(), 0, cancel, |waiting| tracing::info!("{waiting}")).await;
+        let host = node.map_err(|error| Error::Conflict(error.to_string()))?.unwrap_or(place);
         let facts = host.facts().await;
         let preflight = Preflight {
             service: self,
@@ -75,12 +78,12 @@ impl Service {
         let mut found = match looked {
             Ok(found) => found,
             Err(error) => {
-                host.close().await;
+                release(&host).await?;
                 return Err(error);
             }
         };
         let smoked = preflight.smoke_alone(&start, &mut found, &tell, cancel).await;
-        host.close().await;
+        release(&host).await?;
         smoked?;
         Ok(found)
     }
@@ -93,6 +96,10 @@ impl Service {
         caller.require(Role::Viewer)?;
         Ok(self.store().artifact_bytes(artifact_id).await?)
     }
+}
+
+async fn release(host: &Host) -> Result<()> {
+    host.release().await.map_err(|error| Error::Unavailable(error.to_string()))
 }
 
 impl Preflight<'_> {
