@@ -194,6 +194,36 @@ fn measurements(cell: &CellView) -> AnyView {
     .into_any()
 }
 
+/// What the engine and its GPUs said of themselves while a measurement ran.
+fn telemetry(measurement: &MeasurementView) -> AnyView {
+    let Some(telemetry) = &measurement.telemetry else {
+        return measurement
+            .summary
+            .is_some()
+            .then(|| view! { <p class="telemetry">"Telemetry: not measured"</p> })
+            .into_any();
+    };
+    let facts = telemetry.facts().into_iter().map(|(name, value)| {
+        let value = match value {
+            Some(value) => view! { <dd>{value}</dd> }.into_any(),
+            None => view! { <dd>"not measured"</dd> }.into_any(),
+        };
+        view! {
+            <dt>{name}</dt>
+            {value}
+        }
+    });
+    let problem = telemetry.problem.clone().map(|problem| view! { <p class="reason">{problem}</p> });
+    view! {
+        <details class="telemetry">
+            <summary>"Telemetry"</summary>
+            <dl class="facts">{facts.collect_view()}</dl>
+            {problem}
+        </details>
+    }
+    .into_any()
+}
+
 fn measurement_row(measurement: &MeasurementView) -> impl IntoView + use<> {
     let summary = measurement.summary.as_ref();
     let median =
@@ -232,6 +262,7 @@ fn measurement_row(measurement: &MeasurementView) -> impl IntoView + use<> {
                 <StatusMark look=look(measurement) />
                 {measurement.failure_reason.clone().map(|reason| view! { <p class="reason">{reason}</p> })}
                 {doubts}
+                {telemetry(measurement)}
             </td>
             <td class="number">{figure_or_dash(summary.and_then(|s| s.request_throughput))}</td>
             <td class="number">{median(summary.and_then(|s| s.ttft_ms.as_ref()))}</td>

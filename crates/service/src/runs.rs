@@ -6,6 +6,7 @@ use podium_domain::confidence::{EndedMeasurement, Repeat, choose};
 use podium_domain::framework::Framework;
 use podium_domain::plan::Plan;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
+use podium_domain::telemetry::TelemetrySummary;
 use podium_formats::plan::Problem;
 use podium_store::{Candidate, Launch, Measurement, NewAuditEntry, NewRun, Run, RunKind};
 use serde::{Deserialize, Serialize};
@@ -300,9 +301,15 @@ fn cell(plan: &Plan, scenario: &str, candidate: &Candidate, measurements: &[Meas
                 sla_passed: m.sla_passed,
                 summary: m.summary.clone(),
                 series: m.series.clone().unwrap_or_default(),
+                telemetry: telemetry_of(m),
             })
             .collect(),
     }
+}
+
+/// What was read beside a measurement. What another version wrote in another form is as good as nothing.
+pub(crate) fn telemetry_of(measurement: &Measurement) -> Option<TelemetrySummary> {
+    serde_json::from_value(measurement.telemetry.clone()?).ok()
 }
 
 /// What is going on, in words.

@@ -8,6 +8,7 @@ use podium_domain::load::LoadPoint;
 use podium_domain::measure::{SeriesPoint, Summary};
 use podium_domain::report::Report;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus, RunStatus};
+use podium_domain::telemetry::TelemetrySummary;
 use podium_formats::plan::{Filled, Problem};
 use podium_store::{RunKind, Shelf};
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,8 @@ pub struct MeasurementView {
     pub summary: Option<Summary>,
     /// Its series, a point a second, once taken.
     pub series: Vec<SeriesPoint>,
+    /// What the engine and its GPUs said of themselves meanwhile; `None` where they were not asked.
+    pub telemetry: Option<TelemetrySummary>,
 }
 
 /// A part of a launch's log.

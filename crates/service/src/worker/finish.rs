@@ -7,7 +7,6 @@ use podium_domain::plan::{Plan, Scenario};
 use podium_domain::report::{FrameworkSearch, HostFacts, MACHINE_FACT, Report, ReportInput};
 use podium_domain::row::{ResultRow, RowArtifacts, RowCliFlags, RowContext, RowHardware, Taken};
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
-use podium_domain::telemetry::TelemetrySummary;
 use podium_launcher::HelpOf;
 use podium_store::{Candidate, CandidateOutcome, Launch, Measurement, NewReport, NewRow, RunEnd};
 use serde_json::{Value, json};
@@ -18,7 +17,7 @@ use super::benchmark_command::benchmark_command;
 use super::run_task::RunTask;
 use crate::events::stored;
 use crate::preflight::PreflightReport;
-use crate::runs::{ended_in_primary_mode, is_simulated, is_smoke, repeat_of};
+use crate::runs::{ended_in_primary_mode, is_simulated, is_smoke, repeat_of, telemetry_of};
 use crate::views::RunEvent;
 
 /// The rows of a run.
@@ -282,9 +281,7 @@ fn scenario_rows(
     let primary = plan.benchmark.primary_mode();
     let taken = |m: &Measurement, repeats: Option<Repeats>| {
         let summary = m.summary.as_ref()?;
-        // One that another version wrote in another form is as good as none.
-        let telemetry: Option<TelemetrySummary> =
-            m.telemetry.clone().and_then(|value| serde_json::from_value(value).ok());
+        let telemetry = telemetry_of(m);
         let mut row = context.measured(&Taken {
             scenario,
             load_mode: m.load_mode,
