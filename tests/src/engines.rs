@@ -52,6 +52,23 @@ pub fn working_folder() -> TempDir {
     folder
 }
 
+/// What a container has to see for the llama.cpp server in a folder of [`working_folder`]: the folder, the model that it
+/// links to, the engine, and the interpreter where the engine has one of its own.
+///
+/// # Panics
+/// When any of it is not there.
+pub fn seen_by_llama(working_folder: &Path) -> Vec<PathBuf> {
+    let engine = folder().join("llama");
+    let model = working_folder.join("tiny-llama.gguf").canonicalize().expect("the model is there");
+    let interpreter = engine.join("venv/bin/python").canonicalize().ok();
+    let interpreter = interpreter.and_then(|program| Some(program.parent()?.parent()?.to_owned()));
+    let mut seen = vec![working_folder.to_owned(), model.parent().expect("it is in a folder").to_owned(), engine];
+    seen.extend(interpreter.filter(|home| !home.starts_with("/usr")));
+    seen.sort();
+    seen.dedup();
+    seen
+}
+
 fn link(from: &Path, to: &Path) {
     std::os::unix::fs::symlink(from, to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
 }

@@ -13,7 +13,16 @@ use crate::tally::{Counts, Tally};
 use crate::{apt, browser, checks, engines, site};
 
 /// What the tests run against.
-const PACKAGES: [&str; 5] = ["postgresql", "postgresql-client", "python3-venv", "openssh-server", "openssh-client"];
+const PACKAGES: [&str; 8] = [
+    "postgresql",
+    "postgresql-client",
+    "python3-venv",
+    "openssh-server",
+    "openssh-client",
+    "podman",
+    "runc",
+    "conmon",
+];
 
 /// The whole gate, the same on a developer's machine and elsewhere.
 ///

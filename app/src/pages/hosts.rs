@@ -1,5 +1,7 @@
 //! `/hosts`: the machines that engines run on.
 
+mod containers;
+
 use std::path::PathBuf;
 
 use leptos::prelude::*;
@@ -9,6 +11,7 @@ use podium_launcher::{HostFacts, LoadFrom, ModelCache, SshConfig};
 use podium_service::HostView;
 use uuid::Uuid;
 
+use self::containers::container_fields;
 use crate::components::{FrameworkMark, Moment, loaded};
 use crate::context::{caller, service};
 use crate::error::AppError;
@@ -45,7 +48,7 @@ pub fn HostsPage() -> impl IntoView {
                 <p>
                     "A host is reached by SSH as "<code>"ssh"</code>
                     " reaches it from here: keys, ports and jump hosts belong into "<code>"~/.ssh/config"</code>
-                    ", its key must be known, and no password may be asked for."
+                    ", its key must be known, and no password may be asked for. Containers of this machine need no SSH."
                 </p>
                 {add}
             </details>
@@ -133,7 +136,7 @@ fn settings(host: &HostView, ssh: &SshConfig, rejected: Option<&RejectedHost>) -
     let open = refused.is_some();
     view! {
         <details open=open>
-            <summary>{format!("Settings: reached as {}", ssh.destination)}</summary>
+            <summary>{summary_of(ssh)}</summary>
             {form}
             <form class="button-row" method="post" action=format!("/hosts/{}/remove", host.id)>
                 <button class="button button-small" type="submit" aria-label=remove>
@@ -142,6 +145,16 @@ fn settings(host: &HostView, ssh: &SshConfig, rejected: Option<&RejectedHost>) -
                 <span class="field-hint">"Its runs and reports stay."</span>
             </form>
         </details>
+    }
+}
+
+/// How the host is reached, and what its engines run in.
+fn summary_of(ssh: &SshConfig) -> String {
+    let containers = ssh.container.as_ref().map(|container| container.runtime);
+    match (ssh.is_here(), containers) {
+        (true, Some(runtime)) => format!("Settings: {runtime} of this machine"),
+        (_, Some(runtime)) => format!("Settings: reached as {}, {runtime} there", ssh.destination),
+        (_, None) => format!("Settings: reached as {}", ssh.destination),
     }
 }
 
@@ -217,12 +230,14 @@ fn host_form(
         .collect_view();
     let env_problem = problem_of("env").map(|text| view! { <span class="field-error">{text}</span> });
     let variables_id = format!("host-{key}-variables");
+    let containers = container_fields(key, ssh, &problem_of);
     let controller = ssh.load_from == LoadFrom::Controller;
     let load = format!("host-{key}-load");
     view! {
         <form method="post" action=action>
             {notice}
             {fields.into_iter().collect_view()}
+            {containers}
             <div class="field" role="group" aria-labelledby=variables_id>
                 <span class="field-label" id=variables_id.clone()>
                     "Variables"

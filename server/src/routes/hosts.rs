@@ -9,7 +9,8 @@ use leptos::prelude::provide_context;
 use podium_app::context::id;
 use podium_app::error::AppError;
 use podium_app::posted::{HostInput, RejectedHost};
-use podium_launcher::{LoadFrom, SshConfig};
+use podium_domain::framework::Framework;
+use podium_launcher::{ContainerConfig, ContainerPlace, LoadFrom, Runtime, SshConfig};
 use podium_service::Caller;
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ struct HostForm {
 impl HostForm {
     fn read(fields: Vec<(String, String)>) -> Self {
         let mut form = Self::default();
+        let (mut here, mut runtime, mut container) = (false, None, ContainerForm::default());
         for (field, value) in fields {
             let value = value.trim();
             let path = || (!value.is_empty()).then(|| value.into());
@@ -43,10 +45,15 @@ impl HostForm {
                     let (name, value) = value.split_once('=').unwrap_or((value, ""));
                     form.config.env.insert(name.to_owned(), value.to_owned());
                 }
-                _ => {}
+                "reached" => here = value == "here",
+                "container" => runtime = Runtime::ALL.into_iter().find(|runtime| runtime.word() == value),
+                _ => container.read(&field, value),
             }
         }
-        if form.config.destination.is_empty() {
+        form.config.container = runtime.map(|runtime| ContainerConfig { runtime, ..container.config });
+        if here {
+            form.config.destination = String::new();
+        } else if form.config.destination.is_empty() {
             form.config.destination = form.name.clone();
         }
         form
@@ -54,6 +61,34 @@ impl HostForm {
 
     fn input(self, host: Option<Uuid>) -> HostInput {
         HostInput { host, name: self.name, config: self.config }
+    }
+}
+
+/// The fields of a form that say how engines are put into containers.
+#[derive(Debug, Default)]
+struct ContainerForm {
+    config: ContainerConfig,
+}
+
+impl ContainerForm {
+    fn read(&mut self, field: &str, value: &str) {
+        let config = &mut self.config;
+        let lines = || value.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        match field {
+            "container_program" => config.program = (!value.is_empty()).then(|| value.into()),
+            "mounts" => config.mounts = lines(),
+            "run_flags" => config.run_flags = lines(),
+            "global_flags" => config.global_flags = lines(),
+            "no_default_flags" => config.no_default_flags = true,
+            // A word that is no number is no GPU; the page's field takes none.
+            "gpus" => config.gpus = value.split(',').filter_map(|id| id.trim().parse().ok()).collect(),
+            _ => {
+                let framework = field.strip_prefix("place-").and_then(|id| id.parse::<Framework>().ok());
+                if let Some(framework) = framework.filter(|_| !value.is_empty()) {
+                    config.places.insert(framework, ContainerPlace::from_line(value));
+                }
+            }
+        }
     }
 }
 
@@ -154,5 +189,32 @@ mod tests {
         assert_eq!((full.config.folder, full.config.podium), (Some("/data".into()), None));
         assert_eq!(full.config.env.into_iter().collect::<Vec<_>>(), [("A".to_owned(), "b=c".to_owned())]);
         assert_eq!(full.config.load_from, LoadFrom::Controller);
+        assert_eq!(full.config.container, None);
+    }
+
+    #[test]
+    fn containers_are_read_with_or_without_ssh() {
+        let fields = [
+            ("name", "box"),
+            ("reached", "here"),
+            ("container", "podman"),
+            ("place-vllm", "vllm/vllm-openai:v1"),
+            ("place-sglang", "exec own"),
+            ("place-tensorrt_llm", ""),
+            ("mounts", "/data\r\n\r\n/x:/y:ro\r\n"),
+            ("run_flags", "--shm-size=32g\n--label a b"),
+            ("gpus", "6, 7"),
+            ("no_default_flags", "on"),
+        ];
+        let here = form(&fields).config;
+        assert!(here.is_here());
+        let container = here.container.expect("there are containers");
+        assert_eq!((container.runtime, container.places.len()), (Runtime::Podman, 2));
+        assert_eq!(container.mounts, ["/data", "/x:/y:ro"]);
+        assert_eq!(container.run_flags, ["--shm-size=32g", "--label a b"]);
+        assert_eq!((container.gpus, container.no_default_flags), (vec![6, 7], true));
+        let ssh = form(&[("name", "gpu1"), ("container", "docker"), ("reached", "ssh")]).config;
+        assert_eq!(ssh.destination, "gpu1");
+        assert!(ssh.container.is_some());
     }
 }

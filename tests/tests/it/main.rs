@@ -4,6 +4,7 @@
 
 mod cli;
 mod cluster;
+mod containers;
 mod deployment;
 mod engines;
 mod failures;

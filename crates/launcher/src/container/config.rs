@@ -21,6 +21,9 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// Every one.
+    pub const ALL: [Runtime; 2] = [Runtime::Docker, Runtime::Podman];
+
     /// The program's name, which is also the word that is stored.
     pub fn word(self) -> &'static str {
         match self {
@@ -147,6 +150,26 @@ impl ContainerPlace {
         }
     }
 
+    /// From one line: `IMAGE`, `IMAGE PROGRAM` with what starts the server, or `exec CONTAINER`.
+    pub fn from_line(line: &str) -> Self {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["exec", container] => ContainerPlace::Exec { container: container.to_owned() },
+            [image, program] => ContainerPlace::Image { image: image.to_owned(), entrypoint: Some(program.to_owned()) },
+            // More words than an image has are told as a problem of it.
+            _ => ContainerPlace::Image { image: line.trim().to_owned(), entrypoint: None },
+        }
+    }
+
+    /// As [`ContainerPlace::from_line`] reads it.
+    pub fn line(&self) -> String {
+        match self {
+            ContainerPlace::Image { image, entrypoint: Some(program) } => format!("{image} {program}"),
+            ContainerPlace::Image { image, entrypoint: None } => image.clone(),
+            ContainerPlace::Exec { container } => format!("exec {container}"),
+        }
+    }
+
     /// The image's reference or the container's name, for people.
     pub fn shown(&self) -> String {
         match self {
@@ -222,6 +245,15 @@ mod tests {
         };
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<ContainerConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn a_place_is_written_on_one_line() {
+        for line in ["vllm/vllm-openai:v1", "ghcr.io/x/y:server /app/llama-server", "i -", "exec box"] {
+            assert_eq!(ContainerPlace::from_line(line).line(), line);
+        }
+        assert_eq!(ContainerPlace::from_line(" exec  box "), ContainerPlace::Exec { container: "box".into() });
+        assert!(ContainerPlace::from_line("a b c").problem().is_some());
     }
 
     #[test]
