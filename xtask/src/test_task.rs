@@ -13,12 +13,16 @@ use crate::tally::{Counts, Tally};
 use crate::{apt, browser, checks, engines, site};
 
 /// What the tests run against.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 12] = [
     "postgresql",
     "postgresql-client",
     "python3-venv",
     "openssh-server",
     "openssh-client",
+    "slurmctld",
+    "slurmd",
+    "slurm-client",
+    "munge",
     "podman",
     "runc",
     "conmon",

@@ -249,7 +249,13 @@ mod tests {
                 startup_timeout_s: 60.0,
             },
             sla: Sla::default(),
-            search: Search { tier: 2, max_candidates_per_framework: limit, eager_serving: false, repeats: 1 },
+            search: Search {
+                tier: 2,
+                max_candidates_per_framework: limit,
+                eager_serving: false,
+                repeats: 1,
+                parallelism: 1,
+            },
             frameworks: IndexMap::new(),
         }
     }

@@ -191,6 +191,9 @@ pub struct Search {
     /// [`Plan::repeats`].
     #[serde(default = "Search::one")]
     pub repeats: u32,
+    /// On how many nodes of a cluster candidates are measured at once. On any other host it is one after the other.
+    #[serde(default = "Search::one")]
+    pub parallelism: u32,
 }
 
 impl Search {
@@ -200,7 +203,10 @@ impl Search {
     /// Repeats at most.
     pub const MAX_REPEATS: u32 = 20;
 
-    /// A plan that was stored before there was a second pass ran without one.
+    /// Nodes at once at most.
+    pub const MAX_PARALLELISM: u32 = 64;
+
+    /// A plan that was stored before there was a second pass, or more than one node, ran without.
     fn one() -> u32 {
         1
     }

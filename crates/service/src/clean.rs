@@ -52,6 +52,11 @@ impl Service {
         if !host.is_remote() {
             found.extend(self.waiting_results().await?);
         }
+        let (jobs, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.kind == LeftoverKind::Job);
+        let mut views = Vec::new();
+        for leftover in jobs {
+            views.push(LeftoverView { state: self.state_of_job(&leftover).await?, leftover });
+        }
         let ids: Vec<Uuid> = found.iter().filter_map(|leftover| leftover.launch).collect();
         let in_use = self.store().launches_in_use(&ids, OUTAGE_LIMIT).await?;
         let known = self.store().known_launches(&ids).await?;
@@ -64,7 +69,19 @@ impl Service {
             None if host_in_use => LeftoverState::InUse,
             None => LeftoverState::Left,
         };
-        Ok(found.into_iter().map(|leftover| LeftoverView { state: state(&leftover), leftover }).collect())
+        views.extend(found.into_iter().map(|leftover| LeftoverView { state: state(&leftover), leftover }));
+        Ok(views)
+    }
+
+    /// A job holds a node for its run until that has ended: whoever resumes the run takes it over.
+    async fn state_of_job(&self, job: &Leftover) -> Result<LeftoverState> {
+        let Some(run_id) = job.launch else { return Ok(LeftoverState::Foreign) };
+        match self.store().run(run_id).await {
+            Ok(run) if run.status.is_final() => Ok(LeftoverState::Left),
+            Ok(_) => Ok(LeftoverState::InUse),
+            Err(podium_store::Error::NotFound { .. }) => Ok(LeftoverState::Foreign),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes what is left on a host; with `foreign`, what this database knows nothing of too. Every signal goes to a

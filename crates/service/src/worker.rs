@@ -15,6 +15,7 @@ mod loading;
 mod measure;
 mod node;
 mod options_files;
+mod parallel;
 mod preflight;
 mod profiles;
 mod run_task;

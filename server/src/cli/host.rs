@@ -1,11 +1,12 @@
 //! `podium host`
 
 mod settings;
+mod slurm;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use podium_launcher::{HostFacts, ModelCache, SshConfig};
+use podium_launcher::{HostFacts, ModelCache, Partition, SshConfig};
 use podium_service::{Caller, HostView, Service};
 
 use self::settings::Settings;
@@ -18,6 +19,7 @@ use super::{DataArgs, Opened, print};
   podium host add gpu1 me@10.0.0.7 --folder /data/models --env PODIUM_ENGINES_DIR=/opt/engines
   podium host add gpu1 --container docker --image vllm=vllm/vllm-openai:v0.12.0 --mount /data/models
   podium host add box --here --container podman --image llama_cpp=ghcr.io/ggml-org/llama.cpp:server
+  podium host add cluster me@login.example --slurm --partition gpu --gres gpu:h100:8 --time-limit 8:00:00
   podium host edit gpu1 --container-flag=--shm-size=32g
   podium host check gpu1
   podium host list
@@ -45,13 +47,14 @@ enum Action {
     Remove(NameArgs),
 }
 
-/// Add a host that is reached by SSH, or containers of this machine, and look at it
+/// Add a host that is reached by SSH, containers of this machine, or a Slurm cluster, and look at it
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   podium host add gpu1
   podium host add gpu1 me@10.0.0.7 --folder /data/models
   podium host add gpu1 --container docker --image vllm=vllm/vllm-openai:v0.12.0 --mount /data/models --gpus 6,7
-  podium host add box --here --container podman --exec sglang=my-container")]
+  podium host add box --here --container podman --exec sglang=my-container
+  podium host add cluster --here --slurm --gres gpu:8 --sbatch mem=256G --sbatch exclusive")]
 struct AddArgs {
     /// What the host is called here
     name: String,
@@ -59,8 +62,8 @@ struct AddArgs {
     /// What `ssh` is given [default: the name]
     destination: Option<String>,
 
-    /// The engines run in containers of this machine, without SSH
-    #[arg(long, conflicts_with = "destination", requires = "container")]
+    /// Without SSH: containers of this machine, or a cluster whose login node it is
+    #[arg(long, conflicts_with = "destination")]
     here: bool,
 
     #[command(flatten)]
@@ -183,6 +186,10 @@ fn line(host: &HostView) -> String {
     let state = match &host.facts {
         None => "not checked yet".to_owned(),
         Some(facts) if !facts.is_reached() => "out of reach when last checked".to_owned(),
+        Some(HostFacts { cluster: Some(cluster), .. }) => {
+            let nodes: u32 = cluster.partitions.iter().map(|nodes| nodes.nodes).sum();
+            format!("{nodes} nodes in partitions, Slurm {}", cluster.version)
+        }
         Some(facts) => {
             let frameworks: Vec<_> = facts.frameworks.iter().map(|install| install.framework.id()).collect();
             let frameworks = if frameworks.is_empty() { "no framework".to_owned() } else { frameworks.join(", ") };
@@ -194,6 +201,10 @@ fn line(host: &HostView) -> String {
 
 /// The way to a host, and whether its engines are in containers.
 fn reached_by(ssh: &SshConfig) -> String {
+    if ssh.slurm.is_some() {
+        let login = if ssh.is_cluster_here() { "this machine" } else { &ssh.destination };
+        return format!("Slurm, through {login}");
+    }
     let runtime = ssh.container.as_ref().map(|container| container.runtime);
     match (ssh.is_here(), runtime) {
         (true, Some(runtime)) => format!("{runtime} of this machine"),
@@ -239,7 +250,15 @@ fn found(facts: &HostFacts) -> String {
         ("disk", disk),
         ("model cache", or_none(facts.model_caches.iter().map(cache).collect())),
     ];
-    lines.iter().map(|(what, value)| format!("  {what}: {value}\n")).collect()
+    let partitions = facts.cluster.iter().flat_map(|cluster| &cluster.partitions).map(partition);
+    let lines = lines.iter().map(|(what, value)| format!("  {what}: {value}\n"));
+    lines.chain(partitions).collect()
+}
+
+fn partition(nodes: &Partition) -> String {
+    let Partition { name, available, nodes, state, gres, time_limit } = nodes;
+    let gres = if gres.is_empty() { "no GPUs" } else { gres };
+    format!("  partition {name} ({available}): {nodes} nodes {state}, each with {gres}; jobs up to {time_limit}\n")
 }
 
 fn cache(cache: &ModelCache) -> String {

@@ -144,7 +144,7 @@ fn plan() -> Plan {
             startup_timeout_s: 60.0,
         },
         sla: Sla { max_p50_ttft_ms: Some(500.0), ..Sla::default() },
-        search: Search { tier: 2, max_candidates_per_framework: 4, eager_serving: false, repeats: 1 },
+        search: Search { tier: 2, max_candidates_per_framework: 4, eager_serving: false, repeats: 1, parallelism: 1 },
         frameworks: Default::default(),
     }
 }

@@ -238,7 +238,8 @@ const CANDIDATE_GENERATION: &str = "baseline_first_bounded_product";
 
 fn search(findings: &mut Findings, top: &mut Section<'_>) -> Search {
     let repeats = Search::DEFAULT_REPEATS;
-    let mut search = Search { tier: 2, max_candidates_per_framework: 10, eager_serving: false, repeats };
+    let mut search =
+        Search { tier: 2, max_candidates_per_framework: 10, eager_serving: false, repeats, parallelism: 1 };
     let Some(at) = top.get("search") else {
         findings.fill("search.tier", search.tier);
         findings.fill_demanded(top, "search.max_candidates_per_framework", search.max_candidates_per_framework);
@@ -260,6 +261,9 @@ fn search(findings: &mut Findings, top: &mut Section<'_>) -> Search {
     match section.get("repeats") {
         Some(at) => search.repeats = findings.whole(&at, 1..=Search::MAX_REPEATS).unwrap_or(search.repeats),
         None => findings.fill("search.repeats", search.repeats),
+    }
+    if let Some(at) = section.get("parallelism") {
+        search.parallelism = findings.whole(&at, 1..=Search::MAX_PARALLELISM).unwrap_or(search.parallelism);
     }
     if let Some(at) = section.get("eager_serving") {
         search.eager_serving = findings.switch(&at).unwrap_or(false);

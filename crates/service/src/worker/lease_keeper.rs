@@ -17,6 +17,8 @@ pub(super) enum StopCause {
     LeaseLost,
     /// This worker shuts down; another one goes on.
     Shutdown,
+    /// Something stopped another executor of the run, which tells what.
+    Executor,
 }
 
 /// Tells everybody who works on a run to stop, and why. Clones are the same signal; the first cause counts.

@@ -5,6 +5,7 @@ use podium_domain::status::MeasurementStatus;
 use podium_launcher::{AllocateError, Host};
 use podium_store::Candidate;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::Halt;
 use super::lease_keeper::StopCause;
@@ -25,8 +26,15 @@ pub(super) struct Losses {
 impl RunTask<'_> {
     /// Takes a machine for the run's engines, and looks at it.
     pub(super) async fn settle(&mut self) -> Result<(), Halt> {
+        let always = self.signal.token().clone();
+        self.settle_while(&always).await.map(drop)
+    }
+
+    /// As [`RunTask::settle`], for as long as the machine is wanted; whether there is one.
+    pub(super) async fn settle_while(&mut self, unwanted: &CancellationToken) -> Result<bool, Halt> {
         if matches!(self.place, Host::Cluster(_)) {
-            self.host = self.wait_for_node().await?;
+            let Some(node) = self.wait_for_node(unwanted).await? else { return Ok(false) };
+            self.host = node;
         }
         let refused = |error: podium_launcher::HostError| Halt::Refused(error.to_string());
         self.load_site = load_site::measure(self.host()).await.map_err(refused)?;
@@ -34,20 +42,18 @@ impl RunTask<'_> {
         if let Some(text) = self.load_site.text() {
             self.note(text).await?;
         }
-        self.check_same_gpus().await
+        self.check_same_gpus().await?;
+        Ok(true)
     }
 
-    async fn wait_for_node(&self) -> Result<Host, Halt> {
-        let stopped = || Halt::Stop(self.signal.cause().unwrap_or(StopCause::Shutdown));
-        if self.check_signal().is_err() {
-            return Err(stopped());
-        }
+    async fn wait_for_node(&self, unwanted: &CancellationToken) -> Result<Option<Host>, Halt> {
+        self.check_signal()?;
         let (tell, mut told) = mpsc::unbounded_channel();
         let tell = move |waiting: podium_launcher::Waiting| {
             // Nobody listens once the node is there.
             let _ = tell.send(waiting.to_string());
         };
-        let allocated = self.place.allocate(self.run.id, 0, self.signal.token(), tell);
+        let allocated = self.place.allocate(self.run.id, self.slot, unwanted, tell);
         tokio::pin!(allocated);
         let outcome = loop {
             tokio::select! {
@@ -59,37 +65,38 @@ impl RunTask<'_> {
         match outcome {
             Ok(Some(node)) => {
                 self.note(format!("Slurm gave node {}", node.node().unwrap_or_default())).await?;
-                Ok(node)
+                Ok(Some(node))
             }
-            Ok(None) => Ok(self.place.clone()),
-            Err(AllocateError::Cancelled) => Err(stopped()),
+            Ok(None) => Ok(Some(self.place.clone())),
+            Err(AllocateError::Cancelled) => self.check_signal().map(|()| None),
             Err(AllocateError::Host(error)) => Err(Halt::Refused(error.to_string())),
         }
     }
 
     /// Figures of different GPUs say nothing about candidates: every node of a run must have the ones that it began on.
-    async fn check_same_gpus(&self) -> Result<(), Halt> {
-        let Some(node) = self.host().node() else { return Ok(()) };
-        let launches = self.store().launches(self.run.id).await?;
-        let first = launches.iter().find_map(|launch| launch.facts.as_ref()?.get("gpus")?.as_array().cloned());
-        let Some(first) = first else { return Ok(()) };
-        let first: Vec<&str> = first.iter().filter_map(|model| model.as_str()).collect();
+    async fn check_same_gpus(&mut self) -> Result<(), Halt> {
+        let Some(node) = self.host().node().map(str::to_owned) else { return Ok(()) };
         let here = self.gpu_models();
-        if here == first {
-            return Ok(());
+        if self.gpus.is_none() {
+            let launches = self.store().launches(self.run.id).await?;
+            let measured = launches.iter().find_map(|launch| launch.facts.as_ref()?.get("gpus").cloned());
+            self.gpus =
+                Some(measured.and_then(|gpus| serde_json::from_value(gpus).ok()).unwrap_or_else(|| here.clone()));
         }
-        let shown = |models: &[&str]| if models.is_empty() { "no GPU".to_owned() } else { models.join(", ") };
-        Err(Halt::Failed(format!(
-            "node {node} has {}, and the run began on {}: their figures do not compare. Name the GPUs in the host's \
-             settings (gres, constraint), then start the plan again",
-            shown(&here),
-            shown(&first)
-        )))
+        match &self.gpus {
+            Some(first) if *first != here => Err(Halt::Failed(format!(
+                "node {node} has {}, and the run began on {}: their figures do not compare. Name the GPUs in the host's \
+                 settings (gres, constraint), then start the plan again",
+                shown(&here),
+                shown(first)
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// The models of the machine's GPUs, one word each.
-    pub(super) fn gpu_models(&self) -> Vec<&str> {
-        self.facts.gpus.iter().map(|gpu| gpu.model.as_str()).collect()
+    pub(super) fn gpu_models(&self) -> Vec<String> {
+        self.facts.gpus.iter().map(|gpu| gpu.model.clone()).collect()
     }
 
     /// Whether a candidate is to be tried again because its node was taken away and there is another one now.
@@ -123,4 +130,8 @@ impl RunTask<'_> {
             let _ = self.note(format!("a job of the run may still be in the queue: {error}")).await;
         }
     }
+}
+
+fn shown(models: &[String]) -> String {
+    if models.is_empty() { "no GPU".to_owned() } else { models.join(", ") }
 }

@@ -24,6 +24,10 @@ pub(super) struct RunTask<'w> {
     pub(super) options: RunOptions,
     /// The run's host as it is registered.
     pub(super) place: Host,
+    /// Which node of a cluster this is for.
+    pub(super) slot: u32,
+    /// The models of the GPUs that the run began on, where it runs on a cluster.
+    pub(super) gpus: Option<Vec<String>>,
     /// The machine that engines run on: the same, or a node of it once there is one.
     pub(super) host: Host,
     pub(super) load_site: LoadSite,
@@ -62,11 +66,32 @@ impl<'w> RunTask<'w> {
             options,
             host: place.clone(),
             place,
+            slot: 0,
+            gpus: None,
             load_site: LoadSite::Here,
             facts: HostFacts::unreachable("it was not looked at".to_owned()),
             preflight: None,
             signal,
         }))
+    }
+
+    /// The same run, to be worked on on another node of its cluster.
+    pub(super) fn for_slot(&self, slot: u32) -> Self {
+        RunTask {
+            worker: self.worker,
+            run: self.run.clone(),
+            lease: self.lease,
+            plan: self.plan.clone(),
+            options: self.options.clone(),
+            place: self.place.clone(),
+            slot,
+            gpus: self.gpus.clone(),
+            host: self.place.clone(),
+            load_site: self.load_site,
+            facts: self.facts.clone(),
+            preflight: self.preflight.clone(),
+            signal: self.signal.clone(),
+        }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -91,12 +116,10 @@ impl<'w> RunTask<'w> {
         self.take_up().await?;
         self.prepare_images().await?;
         self.prepare().await?;
-        for candidate in self.store().candidates(self.run.id).await? {
-            self.check_signal()?;
-            if matches!(candidate.status, CandidateStatus::Pending | CandidateStatus::Running) {
-                self.try_candidate(&candidate).await?;
-            }
-        }
+        let mut candidates = self.store().candidates(self.run.id).await?;
+        candidates.retain(|one| matches!(one.status, CandidateStatus::Pending | CandidateStatus::Running));
+        self.try_all(candidates).await?;
+        self.check_signal()?;
         self.second_pass().await?;
         self.check_signal()
     }

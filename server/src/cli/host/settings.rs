@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use podium_domain::framework::Framework;
 use podium_launcher::{ContainerConfig, ContainerPlace, LoadFrom, Runtime, SshConfig};
 
+use super::slurm::SlurmSettings;
+
 /// What can be set of a host. What is not named stays as it is.
 #[derive(Debug, Args)]
 pub(super) struct Settings {
@@ -36,6 +38,9 @@ pub(super) struct Settings {
 
     #[command(flatten)]
     container: ContainerSettings,
+
+    #[command(flatten)]
+    slurm: SlurmSettings,
 }
 
 #[derive(Debug, Args)]
@@ -114,13 +119,13 @@ fn place(text: &str) -> Result<(Framework, String), String> {
 }
 
 /// Replaces what was there where something new is said.
-fn set<T>(old: &mut Option<T>, new: Option<T>) {
+pub(super) fn set<T>(old: &mut Option<T>, new: Option<T>) {
     if new.is_some() {
         *old = new;
     }
 }
 
-fn set_list<T>(old: &mut Vec<T>, new: Vec<T>) {
+pub(super) fn set_list<T>(old: &mut Vec<T>, new: Vec<T>) {
     if !new.is_empty() {
         *old = new;
     }
@@ -140,6 +145,7 @@ impl Settings {
             None => {}
         }
         self.container.apply(&mut config.container);
+        self.slurm.apply(&mut config.slurm);
     }
 }
 
@@ -239,5 +245,11 @@ mod tests {
         assert_eq!(places, 2);
         assert_eq!(applied(&edited, &["--container=none"]).container, None);
         assert!(Line::try_parse_from(["x", "--image=nosuch=y"]).is_err());
+
+        assert_eq!(applied(&edited, &["--folder=/x"]).slurm, None);
+        let cluster = applied(&edited, &["--gres=gpu:h100:8", "--sbatch=mem=64G", "--sbatch", "--exclusive"]);
+        let slurm = applied(&cluster, &["--slurm", "--partition=big"]).slurm.expect("it stays a cluster");
+        assert_eq!((slurm.gres.as_str(), slurm.partition.as_str()), ("gpu:h100:8", "big"));
+        assert_eq!(slurm.options, ["mem=64G", "--exclusive"]);
     }
 }

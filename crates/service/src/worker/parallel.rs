@@ -1,0 +1,94 @@
+//! Candidates of a run on several nodes of a cluster at once. All of it is one task: the executors take turns on it, so
+//! that the run's events keep one order.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::join_all;
+use podium_launcher::Host;
+use podium_store::Candidate;
+use tokio_util::sync::CancellationToken;
+
+use super::Halt;
+use super::lease_keeper::StopCause;
+use super::run_task::RunTask;
+
+/// Candidates that nobody has taken yet.
+struct Queue {
+    candidates: Mutex<VecDeque<Candidate>>,
+    /// Raised once there is none, so that nobody waits for a node in vain.
+    empty: CancellationToken,
+}
+
+impl Queue {
+    fn next(&self) -> Option<Candidate> {
+        let mut candidates = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = candidates.pop_front();
+        if candidates.is_empty() {
+            self.empty.cancel();
+        }
+        next
+    }
+}
+
+impl RunTask<'_> {
+    /// Tries every candidate once, on as many nodes at once as the plan allows where the host is a cluster. On any other
+    /// host engines would disturb each other.
+    pub(super) async fn try_all(&mut self, candidates: Vec<Candidate>) -> Result<(), Halt> {
+        let at_once = match &self.place {
+            Host::Cluster(_) => self.plan.search.parallelism.min(u32::try_from(candidates.len()).unwrap_or(u32::MAX)),
+            Host::Local(_) | Host::Remote(_) => 1,
+        };
+        // A candidate of the own node may lose it and wait: only a run that stops ends that.
+        let queue = Queue { candidates: Mutex::new(candidates.into()), empty: self.signal.token().child_token() };
+        let mut others: Vec<_> = (1..at_once).map(|slot| self.for_slot(slot)).collect();
+        let (own, outcomes) =
+            tokio::join!(self.work_off(&queue), join_all(others.iter_mut().map(|other| other.join_in(&queue))));
+        let mut outcome = own;
+        for other in outcomes {
+            // What stopped an executor was told to all others: it says more than their stop.
+            if other.is_err() && matches!(outcome, Ok(()) | Err(Halt::Stop(StopCause::Executor))) {
+                outcome = other;
+            }
+        }
+        outcome
+    }
+
+    /// Tries candidates until there are none; a stop of this executor stops all of them.
+    async fn work_off(&mut self, queue: &Queue) -> Result<(), Halt> {
+        while let Some(candidate) = queue.next() {
+            let tried = match self.check_signal() {
+                Ok(()) => self.try_candidate(&candidate).await,
+                stopped => stopped,
+            };
+            if tried.is_err() {
+                self.signal.raise(StopCause::Executor);
+                return tried;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on a node of its own once there is one, unless all is done by then. A node that cannot be used is given back,
+    /// and the others go on without it.
+    async fn join_in(&mut self, queue: &Queue) -> Result<(), Halt> {
+        let settled = match self.settle_while(&queue.empty).await {
+            Ok(true) => self.prepare_images().await,
+            Ok(false) => return Ok(()),
+            Err(halt) => Err(halt),
+        };
+        let worked = match settled {
+            Ok(()) => self.work_off(queue).await,
+            Err(Halt::Refused(reason) | Halt::Failed(reason)) => {
+                self.note(format!("one node less than the plan allows is used: {reason}")).await
+            }
+            Err(halt) => Err(halt),
+        };
+        if worked.is_ok()
+            && let Err(error) = self.host().release().await
+        {
+            tracing::warn!(run_id = %self.run.id, %error, "a node was not given back before the run's end");
+        }
+        worked
+    }
+}
