@@ -62,6 +62,10 @@ pub fn public_origin() -> Option<String> {
 #[derive(Clone, Debug)]
 pub struct PublicOrigin(pub Option<String>);
 
+/// The OpenAPI document of the API for programs. The server provides it as context.
+#[derive(Clone, Debug)]
+pub struct ApiDocument(pub std::sync::Arc<serde_json::Value>);
+
 /// The cookie with the key of a link that has a password. Its path is the link's own.
 pub const SHARE_COOKIE: &str = "podium-link";
 

@@ -13,8 +13,8 @@ use crate::components::{SideRail, SkipLink};
 use crate::escape::raw_text;
 use crate::islands::ThemeSwitch;
 use crate::pages::{
-    AccountPage, AuditPage, CookbookPage, HomePage, HostsPage, ImportPage, InvitePage, LoginPage, NewPlanPage,
-    NotFoundPage, PeoplePage, ReportPage, RunPage, SharedReportPage,
+    AccountPage, ApiPage, AuditPage, CookbookPage, HomePage, HostsPage, ImportPage, InvitePage, LoginPage,
+    NewPlanPage, NotFoundPage, PeoplePage, ReportPage, RunPage, SharedReportPage,
 };
 
 /// The path under which this build's script, module and style sheet are served, without a slash at the end. It
@@ -86,6 +86,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/invite/:token") view=InvitePage ssr=SsrMode::Async />
                         <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
                         <Route path=path!("/people") view=PeoplePage ssr=SsrMode::Async />
+                        <Route path=path!("/api") view=ApiPage ssr=SsrMode::Async />
                         <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                         <Route path=path!("/r/:token") view=SharedReportPage ssr=SsrMode::Async />
                         <Route path=path!("/cookbook") view=CookbookPage ssr=SsrMode::Async />

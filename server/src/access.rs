@@ -130,11 +130,18 @@ pub(crate) fn remote(peer: Option<&ConnectInfo<SocketAddr>>, headers: &HeaderMap
     Some(nearest.filter(|_| peer.is_loopback()).unwrap_or(peer))
 }
 
+/// Beside a [`Caller`] that was found by a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByToken;
+
 /// The middleware: leaves the [`Caller`] for what comes behind it, if there is one.
 pub(crate) async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     match state.doorman.caller(&state.service, request.headers()).await {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
+            if state.doorman.demands_accounts() && request.headers().contains_key(AUTHORIZATION) {
+                request.extensions_mut().insert(ByToken);
+            }
         }
         Ok(None) => {}
         Err(error) => return Failure::from(error).into_response(),

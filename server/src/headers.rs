@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::middleware::Next;
 use axum::response::Response;
@@ -23,6 +23,8 @@ pub(crate) async fn secure(request: Request, next: Next) -> Response {
     // `no-referrer` would make browsers send `Origin: null` with forms, which the guard refuses. A page without forms
     // whose address is a secret sets it all the same.
     headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
+    // What is shown depends on who asks: no proxy keeps it for another person.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

@@ -1,5 +1,7 @@
 //! What handlers share.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::FromRef;
 use axum::http::Request;
@@ -8,7 +10,7 @@ use axum::response::Response;
 use leptos::config::LeptosOptions;
 use leptos::prelude::{AnyView, IntoAny as _, provide_context};
 use leptos_axum::render_app_async_with_context;
-use podium_app::context::{Accounts, PublicOrigin};
+use podium_app::context::{Accounts, ApiDocument, PublicOrigin};
 use podium_app::{SiteRoot, shell};
 use podium_service::Service;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,7 @@ pub(crate) struct AppState {
     pub(crate) service: Service,
     /// Who is let in.
     pub(crate) doorman: Doorman,
+    api: ApiDocument,
     /// Cancelled when the server stops: streams that would never end by themselves end then.
     pub(crate) closing: CancellationToken,
 }
@@ -37,13 +40,16 @@ impl FromRef<AppState> for LeptosOptions {
 
 impl AppState {
     pub(crate) fn new(site: &Site, service: Service, doorman: Doorman, closing: CancellationToken) -> Self {
-        Self { leptos_options: site.leptos_options(), site_root: SiteRoot(site.root_path()), service, doorman, closing }
+        let api = ApiDocument(Arc::new(crate::routes::api::document_json()));
+        let site_root = SiteRoot(site.root_path());
+        Self { leptos_options: site.leptos_options(), site_root, service, doorman, api, closing }
     }
 
     /// What pages and server functions find in their context, made anew for each request.
     pub(crate) fn provide(&self) {
         provide_context(self.site_root.clone());
         provide_context(self.service.clone());
+        provide_context(self.api.clone());
         provide_context(PublicOrigin(self.doorman.public_origin()));
         provide_context(Accounts { demanded: self.doorman.demands_accounts() });
     }

@@ -5,7 +5,7 @@ mod folder;
 mod page;
 mod plans;
 mod server;
-mod stop;
+pub(crate) mod stop;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;

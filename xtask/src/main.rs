@@ -3,6 +3,7 @@
 //! `make test` and `make demo` come here after `scripts/bootstrap.sh` has seen to a Rust toolchain. Everything else
 //! that a task needs it gets itself, and says so.
 
+mod api;
 mod apt;
 mod bench;
 mod browser;
@@ -74,6 +75,8 @@ enum Task {
     SqlxPrepare,
     /// The browser tests alone, on a debug build
     Browser,
+    /// The API against its OpenAPI document alone, on a debug build
+    Api,
 }
 
 fn main() -> ExitCode {
@@ -103,5 +106,6 @@ fn run(task: &Task) -> Result<bool> {
         Task::WasmSetup => wasm::run(&paths),
         Task::SqlxPrepare => sqlx::run_prepare(&paths),
         Task::Browser => browser::run(&paths),
+        Task::Api => api::run(&paths),
     }
 }

@@ -10,7 +10,7 @@ use crate::paths::Paths;
 use crate::process::{cargo, display, is_cargo_progress};
 use crate::steps::Steps;
 use crate::tally::{Counts, Tally};
-use crate::{apt, browser, checks, engines, site};
+use crate::{api, apt, browser, checks, engines, site};
 
 /// What the tests run against.
 const PACKAGES: [&str; 12] = [
@@ -33,7 +33,7 @@ const PACKAGES: [&str; 12] = [
 /// # Errors
 /// Never by itself: what fails is printed as a step.
 pub fn run(paths: &Paths) -> Result<bool> {
-    let mut steps = Steps::new(1 + checks::COUNT + 6);
+    let mut steps = Steps::new(1 + checks::COUNT + 7);
     let mut tally = Tally::default();
 
     let have_packages = steps.run("system packages", "install them by hand, then run `make test` again", || {
@@ -61,6 +61,7 @@ pub fn run(paths: &Paths) -> Result<bool> {
         None => bail!("there is no compiler for the browser code, see above"),
     });
     steps.run("browser tests", browser::ADVICE, || browser::test(paths, &mut tally));
+    steps.run("API tests", api::ADVICE, || api::test(paths, &mut tally));
 
     let steps_passed = steps.finish();
     // A step that fails without a failed test (a lint, a build) must not leave a count that looks clean.

@@ -148,7 +148,8 @@ fn tokens_section(
             <h2>"Tokens for programs"</h2>
             <p>
                 "A program sends one as " <code>"Authorization: Bearer …"</code>
-                "; the command line takes it from " <code>"PODIUM_TOKEN"</code> "."
+                "; the command line takes it from " <code>"PODIUM_TOKEN"</code> ". "
+                <a href="/api">"What programs can do"</a>
             </p>
             {fresh}
             {table}

@@ -1,6 +1,7 @@
 //! One page per file, rendered on the server.
 
 mod account;
+mod api;
 mod audit;
 mod cookbook;
 mod home;
@@ -16,6 +17,7 @@ mod run;
 mod shared;
 
 pub use account::AccountPage;
+pub use api::ApiPage;
 pub use audit::AuditPage;
 pub use cookbook::CookbookPage;
 pub use home::HomePage;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod candidates;
+mod ci;
 mod clean;
 mod compare;
 mod dataset;
@@ -9,7 +10,9 @@ mod import;
 mod load;
 mod plans;
 mod preflight;
+mod remote;
 mod run;
+mod runs;
 mod serve;
 mod sim;
 mod user;
@@ -48,8 +51,10 @@ enum Command {
     Worker(worker::WorkerArgs),
     Preflight(preflight::PreflightArgs),
     Run(run::RunArgs),
+    Runs(runs::RunsArgs),
     Validate(validate::ValidateArgs),
     Candidates(candidates::CandidatesArgs),
+    Ci(ci::CiArgs),
     Clean(clean::CleanArgs),
     Compare(compare::CompareArgs),
     Dataset(dataset::DatasetArgs),
@@ -80,6 +85,8 @@ impl Cli {
             Command::Worker(args) => worker::run(args).await,
             Command::Preflight(args) => preflight::run(args).await,
             Command::Run(args) => run::run(args).await,
+            Command::Runs(args) => runs::run(args).await,
+            Command::Ci(args) => ci::run(args).await,
             Command::Validate(args) => validate::run(&args),
             Command::Candidates(args) => candidates::run(&args),
             Command::Clean(args) => clean::run(args).await,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use futures::StreamExt as _;
 use podium_domain::framework::Framework;
+use podium_domain::report::Report;
 use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus};
 use podium_formats::report;
 use podium_service::{Caller, Error, RunEvent, Service, StartRun, Worker, WorkerOptions, charts};
@@ -15,7 +16,9 @@ use uuid::Uuid;
 
 use super::compare::write_file;
 use super::preflight::Smoke;
+use super::remote::{Remote, ServerArgs};
 use super::{DataArgs, Opened, at_terminal, cancel_on_signal, plans, print, worker_options};
+use crate::routes::api::NewRun;
 
 /// Carry out a plan from start to report
 #[derive(Debug, Args)]
@@ -24,6 +27,7 @@ use super::{DataArgs, Opened, at_terminal, cancel_on_signal, plans, print, worke
   podium run plan.yaml --framework vllm --framework sglang --markdown report.md
   podium run configs/demo-cpu.yaml --skip-missing --idle-engines
   podium run plan.yaml --host gpu1
+  PODIUM_TOKEN=podium_… podium run plan.yaml --server https://podium.example.org
 
 Exit code 0 only when some candidate won. Ctrl-C cancels the run and keeps what was measured.")]
 pub(super) struct RunArgs {
@@ -63,6 +67,9 @@ pub(super) struct RunArgs {
     html: Option<PathBuf>,
 
     #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
     data: DataArgs,
 }
 
@@ -71,10 +78,50 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     if plans::read(&args.plan)?.is_none() {
         return Ok(ExitCode::FAILURE);
     }
+    if let Some(remote) = args.server.remote()? {
+        return carry_out_there(&args, yaml, &remote).await;
+    }
     let Opened { database, service } = args.data.open().await?;
     let outcome = carry_out(&args, yaml, &service).await;
     database.close().await?;
     outcome
+}
+
+/// Starts the run on a server, follows it there, and concludes as for one of this machine.
+async fn carry_out_there(args: &RunArgs, yaml: String, remote: &Remote) -> anyhow::Result<ExitCode> {
+    let frameworks: Vec<_> = args.frameworks.iter().map(|framework| framework.id().to_owned()).collect();
+    let new = NewRun {
+        yaml,
+        host: args.host.clone(),
+        frameworks: (!frameworks.is_empty()).then_some(frameworks),
+        skip_missing: args.skip_missing,
+        idle_engines: args.idle_engines,
+    };
+    let run_id = remote.start(&new).await?;
+    let page = remote.page(&format!("/runs/{run_id}"));
+    eprintln!("run {run_id}: {page}");
+    if !remote.follow(run_id).await?.has_report {
+        eprintln!("the run ended without a report; see {page}");
+        return Ok(ExitCode::FAILURE);
+    }
+    tell_report(args, &remote.report(run_id).await?, &format!("{page}/report"))
+}
+
+/// Carries a run out by a worker of this process, which is named by nothing but its plan and its host; the run.
+pub(super) async fn carry_out_here(service: &Service, new: &NewRun) -> anyhow::Result<Uuid> {
+    let host_id = match &new.host {
+        Some(name) => Some(service.host_named(Caller::owner(), name).await?.id),
+        None => None,
+    };
+    let start = StartRun {
+        yaml: new.yaml.clone(),
+        host_id,
+        frameworks: None,
+        skip_missing: new.skip_missing,
+        idle_engines: new.idle_engines,
+        smoke: podium_service::SmokeChoice::default(),
+    };
+    start_and_follow(service, start).await
 }
 
 async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::Result<ExitCode> {
@@ -91,6 +138,12 @@ async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::R
         idle_engines: args.idle_engines,
         smoke: args.smoke.into(),
     };
+    let run_id = start_and_follow(service, start).await?;
+    conclude(args, service, caller, run_id).await
+}
+
+async fn start_and_follow(service: &Service, start: StartRun) -> anyhow::Result<Uuid> {
+    let caller = Caller::owner();
     let run_id = service.start_run(caller, start).await?;
     let view = service.run(caller, run_id).await?;
     eprintln!("{} (run {run_id})", view.item.title);
@@ -106,7 +159,7 @@ async fn carry_out(args: &RunArgs, yaml: String, service: &Service) -> anyhow::R
     stop.cancel();
     working.await?;
     followed?;
-    conclude(args, service, caller, run_id).await
+    Ok(run_id)
 }
 
 /// Prints what happens until the run has ended. Ctrl-C cancels the run; a second one changes nothing, since an engine
@@ -148,7 +201,10 @@ fn tell(began: Instant, event: &RunEvent) {
             None => format!("{candidate_id}: {status}"),
         },
         RunEvent::Launch {
-            candidate_id, state: LaunchState::Ready | LaunchState::Loading, detail: Some(detail), ..
+            candidate_id,
+            state: LaunchState::Ready | LaunchState::Loading,
+            detail: Some(detail),
+            ..
         } => {
             format!("{candidate_id}: {detail}")
         }
@@ -182,18 +238,22 @@ async fn conclude(args: &RunArgs, service: &Service, caller: Caller, run_id: Uui
         eprintln!("the run ended without a report; see {}/runs/{run_id}", args.url);
         return Ok(ExitCode::FAILURE);
     };
+    tell_report(args, &view.report, &format!("{}/runs/{run_id}/report", args.url))
+}
+
+/// Writes the files that were asked for, and prints the answers with the commands to deploy.
+fn tell_report(args: &RunArgs, report: &Report, address: &str) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.markdown {
-        write_file(path, &report::markdown(&view.report))?;
+        write_file(path, &report::markdown(report))?;
     }
     if let Some(path) = &args.html {
-        write_file(path, &report::html(&view.report, &charts::for_report(&view.report)))?;
+        write_file(path, &report::html(report, &charts::for_report(report)))?;
     }
-    let answers: String = view.report.answers().iter().map(|answer| format!("{answer}\n")).collect();
-    let winners: String = view
-        .report
+    let answers: String = report.answers().iter().map(|answer| format!("{answer}\n")).collect();
+    let winners: String = report
         .leaders()
         .filter_map(|(comparison, row)| Some(format!("{}: {}\n", comparison.scenario, row.launch_command()?)))
         .collect();
-    print(&format!("{answers}\n{winners}\nreport: {}/runs/{run_id}/report\n", args.url))?;
-    Ok(if view.report.has_winner() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print(&format!("{answers}\n{winners}\nreport: {address}\n"))?;
+    Ok(if report.has_winner() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

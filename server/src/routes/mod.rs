@@ -3,6 +3,7 @@
 //! Each handler parses, calls the service once and maps the outcome.
 
 mod account;
+pub(crate) mod api;
 mod charts;
 mod failure;
 mod hosts;
@@ -24,14 +25,14 @@ mod role_tests;
 mod tests;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 pub(crate) use self::failure::Failure;
 use crate::state::AppState;
 
 /// A route of ours: its method, its path and what answers.
 pub(crate) struct OwnRoute {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub(crate) method: &'static str,
     /// The path, with `{name}` for parameters.
     pub(crate) path: &'static str,
@@ -54,9 +55,17 @@ where
     OwnRoute { method: "POST", path, handler: post(handler) }
 }
 
+fn on_delete<H, T>(path: &'static str, handler: H) -> OwnRoute
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    OwnRoute { method: "DELETE", path, handler: delete(handler) }
+}
+
 /// Every route that is not a page or a server function.
 pub(crate) fn own() -> Vec<OwnRoute> {
-    vec![
+    let mut routes = vec![
         on_post("/plans/start", plans::start),
         OwnRoute { method: "POST", path: "/import", handler: imports::create_route() },
         on_get("/runs/{id}/files/{file}", imports::file),
@@ -92,7 +101,9 @@ pub(crate) fn own() -> Vec<OwnRoute> {
         on_post("/people/{id}/disable", people::disable),
         on_post("/people/{id}/enable", people::enable),
         on_post("/people/{id}/reset", people::reset),
-    ]
+    ];
+    routes.extend(api::routes());
+    routes
 }
 
 /// Adds every route of [`own`].

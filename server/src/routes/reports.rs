@@ -8,7 +8,7 @@ use podium_app::context::id;
 use podium_app::error::AppError;
 use podium_domain::report::Report;
 use podium_formats::report;
-use podium_service::{Caller, charts};
+use podium_service::{Caller, ReportView, charts};
 
 use super::failure::Failure;
 use crate::state::AppState;
@@ -53,11 +53,15 @@ pub(super) async fn html(
     Ok(file("text/html; charset=utf-8", "html", report::html(&report, &charts::for_report(&report))))
 }
 
-async fn find(state: &AppState, caller: Caller, run: &str) -> Result<Report, Failure> {
+/// The newest report of the run with this id.
+pub(super) async fn find(state: &AppState, caller: Caller, run: &str) -> Result<Report, AppError> {
+    Ok(find_view(state, caller, run).await?.report)
+}
+
+/// As [`find`], with its links.
+pub(super) async fn find_view(state: &AppState, caller: Caller, run: &str) -> Result<ReportView, AppError> {
     let found = state.service.run_report(caller, id(run, "this run")?).await?;
-    found.map(|view| view.report).ok_or_else(|| {
-        AppError::NotFound { what: "a report of this run (it is made when the run ends)".to_owned() }.into()
-    })
+    found.ok_or_else(|| AppError::NotFound { what: "a report of this run (it is made when the run ends)".to_owned() })
 }
 
 fn file(media_type: &'static str, extension: &str, content: String) -> Response {

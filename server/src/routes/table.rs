@@ -11,6 +11,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use podium_app::error::AppError;
 use podium_service::{Caller, Role};
 
+use super::api::Problem;
+use crate::access::ByToken;
+
 /// Who may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -18,6 +21,8 @@ pub(crate) enum Access {
     Everybody,
     /// Whoever knows the address: it holds a secret, and nothing is done on behalf of anybody.
     Link,
+    /// Whoever is signed in, about the own account. A program with a token may not: it could make itself another one.
+    Own,
     /// A person of this role or a higher one.
     Least(Role),
 }
@@ -25,7 +30,7 @@ pub(crate) enum Access {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub(crate) method: &'static str,
     /// The path, with `{name}` for parameters.
     pub(crate) path: &'static str,
@@ -48,9 +53,10 @@ pub(crate) const TABLE: &[Row] = &[
     row("GET", "/import", Role::Viewer),
     row("GET", "/runs/{id}", Role::Viewer),
     row("GET", "/runs/{id}/report", Role::Viewer),
-    row("GET", "/account", Role::Viewer),
+    Row { method: "GET", path: "/account", access: Access::Own },
     row("GET", "/people", Role::Admin),
     row("GET", "/audit", Role::Admin),
+    row("GET", "/api", Role::Viewer),
     Row { method: "GET", path: "/login", access: Access::Everybody },
     Row { method: "GET", path: "/invite/{token}", access: Access::Link },
     Row { method: "GET", path: "/r/{token}", access: Access::Link },
@@ -79,14 +85,28 @@ pub(crate) const TABLE: &[Row] = &[
     Row { method: "POST", path: "/logout", access: Access::Everybody },
     Row { method: "POST", path: "/invite/{token}", access: Access::Link },
     Row { method: "POST", path: "/r/{token}/unlock", access: Access::Link },
-    row("POST", "/account/password", Role::Viewer),
-    row("POST", "/account/tokens", Role::Viewer),
-    row("POST", "/account/tokens/{id}/revoke", Role::Viewer),
+    Row { method: "POST", path: "/account/password", access: Access::Own },
+    Row { method: "POST", path: "/account/tokens", access: Access::Own },
+    Row { method: "POST", path: "/account/tokens/{id}/revoke", access: Access::Own },
     row("POST", "/people", Role::Admin),
     row("POST", "/people/{id}/role", Role::Admin),
     row("POST", "/people/{id}/disable", Role::Admin),
     row("POST", "/people/{id}/enable", Role::Admin),
     row("POST", "/people/{id}/reset", Role::Admin),
+    // For programs
+    row("GET", "/api/v1/openapi.json", Role::Viewer),
+    row("POST", "/api/v1/plans/validate", Role::Viewer),
+    row("GET", "/api/v1/runs", Role::Viewer),
+    row("POST", "/api/v1/runs", Role::Runner),
+    row("GET", "/api/v1/runs/{id}", Role::Viewer),
+    row("POST", "/api/v1/runs/{id}/cancel", Role::Runner),
+    row("GET", "/api/v1/runs/{id}/rows", Role::Viewer),
+    row("GET", "/api/v1/runs/{id}/report", Role::Viewer),
+    row("GET", "/api/v1/runs/{id}/shares", Role::Viewer),
+    row("POST", "/api/v1/runs/{id}/shares", Role::Runner),
+    row("DELETE", "/api/v1/shares/{id}", Role::Runner),
+    row("GET", "/api/v1/hosts", Role::Viewer),
+    row("POST", "/api/v1/hosts/{id}/check", Role::Runner),
     // Streams and downloads
     row("GET", "/runs/{id}/events", Role::Viewer),
     row("GET", "/runs/{id}/files/{file}", Role::Viewer),
@@ -115,6 +135,14 @@ fn access(method: &Method, path: &str) -> Option<Access> {
 pub(crate) async fn authorize(path: MatchedPath, request: Request, next: Next) -> Response {
     match access(request.method(), path.as_str()) {
         Some(Access::Everybody | Access::Link) => next.run(request).await,
+        Some(Access::Own) => match request.extensions().get::<Caller>() {
+            Some(_) if request.extensions().get::<ByToken>().is_none() => next.run(request).await,
+            Some(_) => {
+                let message = "a token does not open the account that it belongs to; sign in in a browser".to_owned();
+                refusal(path.as_str(), StatusCode::FORBIDDEN, message)
+            }
+            None => sign_in_first(&request, path.as_str()),
+        },
         Some(Access::Least(needed)) => match request.extensions().get::<Caller>() {
             Some(caller) if caller.role >= needed => next.run(request).await,
             Some(_) => refusal(path.as_str(), StatusCode::FORBIDDEN, format!("this needs the role {needed}")),
@@ -154,9 +182,12 @@ fn query_value(text: &str) -> String {
     })
 }
 
-/// Server functions decode every failure as [`AppError`], so they get one; everything else gets the sentence.
+/// Server functions decode every failure as [`AppError`], so they get one; programs get a problem; everything else gets
+/// the sentence.
 pub(crate) fn refusal(path: &str, status: StatusCode, message: String) -> Response {
-    if path.starts_with("/api/") {
+    if path.starts_with("/api/v1/") {
+        Problem::new(status, message).into_response()
+    } else if path.starts_with("/api/") {
         (status, axum::Json(AppError::Forbidden { message })).into_response()
     } else {
         (status, format!("{message}\n")).into_response()
@@ -192,13 +223,15 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_needs_more_than_reading() {
-        let read_only = ["/api/plan/check", "/api/plan/edit", "/api/run/state", "/api/launch/log"];
-        // What is everybody's own: an account, or the way in by a secret.
-        let own = |path: &str| path.starts_with("/account/") || ["/login", "/logout"].contains(&path);
+        let read_only =
+            ["/api/plan/check", "/api/plan/edit", "/api/run/state", "/api/launch/log", "/api/v1/plans/validate"];
+        // The way in and out, by a password or by a secret.
+        let way = |path: &str| ["/login", "/logout"].contains(&path);
         let by_secret = |path: &str| path.starts_with("/invite/") || path.starts_with("/r/");
         for row in TABLE.iter().filter(|row| row.method != "GET" && !read_only.contains(&row.path)) {
             let needs_more = matches!(row.access, Access::Least(role) if role >= Role::Runner);
-            assert!(needs_more || own(row.path) || by_secret(row.path), "{}", row.path);
+            let is_own = row.access == Access::Own && row.path.starts_with("/account/");
+            assert!(needs_more || is_own || way(row.path) || by_secret(row.path), "{}", row.path);
         }
     }
 

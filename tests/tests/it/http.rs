@@ -3,83 +3,10 @@
 use podium_domain::status::RunStatus;
 use podium_service::{Caller, RunQuery};
 use podium_tests::bench::{Bench, EndedRun};
-use podium_tests::binaries::{podium, run};
+use podium_tests::served::Served;
 use podium_tests::{plans, quiet};
-use reqwest::{Client, Response, StatusCode};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Child;
+use reqwest::StatusCode;
 use uuid::Uuid;
-
-/// `podium serve` without a worker.
-struct Served {
-    base_url: String,
-    client: Client,
-    process: Child,
-    _site: TempDir,
-}
-
-/// A site as the build leaves it. What the browser loads is another test's matter.
-fn site() -> TempDir {
-    let site = tempfile::tempdir().expect("a temporary folder");
-    std::fs::create_dir(site.path().join("pkg")).expect("writable");
-    for name in ["digest", "pkg/podium.js", "pkg/podium_bg.wasm", "pkg/podium.css"] {
-        std::fs::write(site.path().join(name), "0").expect("writable");
-    }
-    site
-}
-
-impl Served {
-    async fn over(bench: &Bench) -> Self {
-        let site = site();
-        let (site_dir, data_dir) = (site.path().display().to_string(), bench.folder().display().to_string());
-        let arguments =
-            ["serve", "--no-worker", "--listen", "127.0.0.1:0", "--site-dir", &site_dir, "--data-dir", &data_dir];
-        let mut process = podium(arguments).env("DATABASE_URL", &bench.database_url).spawn().expect("a server starts");
-        let stdout = process.stdout.take().expect("standard output is a pipe");
-        let line = BufReader::new(stdout).lines().next_line().await.expect("a pipe that works").expect("a first line");
-        let base_url = line.strip_prefix("listening on ").expect("the line says where").to_owned();
-        Served { base_url, client: Client::new(), process, _site: site }
-    }
-
-    async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.base_url)).send().await.expect("an answer")
-    }
-
-    /// A page that is there.
-    async fn page(&self, path: &str) -> String {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{path}");
-        answer.text().await.expect("text")
-    }
-
-    /// Posts a form as a page of ours would; where it leads.
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        self.post_from(&self.base_url, path, fields).await
-    }
-
-    async fn post_from(&self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Response {
-        let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-        let request = self.client.post(format!("{}{path}", self.base_url)).header("origin", origin);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
-        request.send().await.expect("an answer")
-    }
-
-    /// Stops it as a person would.
-    async fn stop(mut self) {
-        let pid = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).expect("it runs");
-        kill_process(pid, Signal::TERM).expect("it can be told to stop");
-        let status = self.process.wait().await.expect("it can be waited for");
-        assert!(status.success(), "{status}");
-    }
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
-}
 
 /// A run of a simulated engine with a path in its command, and of one that fails with a canary in its log.
 async fn ended_run(bench: &Bench) -> EndedRun {
@@ -177,8 +104,26 @@ async fn a_link_shows_the_report_and_nothing_private_until_it_is_revoked() {
         .filter(|value| !value.is_empty())
         .collect();
     assert!(private.len() >= 7, "{private:?}");
+    // The page, and every file that it leads to, as bytes.
+    let mut files = vec![(path.clone(), shared.clone().into_bytes())];
+    for number in 1..=shared.matches("<figure").count() {
+        for form in ["svg", "csv", "png"] {
+            let file = format!("{path}/charts/{number}.{form}");
+            let answer = served.get(&file).await;
+            if answer.status() == StatusCode::OK {
+                files.push((file, answer.bytes().await.expect("a whole body").to_vec()));
+            }
+        }
+    }
+    assert!(files.len() >= 4, "the charts of the report are files as well");
     for secret in private {
-        assert!(!shared.contains(secret), "`{secret}` is on the shared page: {shared}");
+        for (file, bytes) in &files {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "`{secret}` is in {file}: {}", String::from_utf8_lossy(bytes));
+        }
+    }
+    for expected in ["og:title", "og:description", "og:image", "/charts/1.png"] {
+        assert!(shared.contains(expected), "no {expected} in {shared}");
     }
 
     let with_links = served.page(&format!("/runs/{id}/report")).await;
@@ -233,7 +178,7 @@ async fn other_sites_and_other_names_are_refused() {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{origin}");
     }
     for path in ["/", "/hosts", "/r/none"] {
-        let request = served.client.get(format!("{}{path}", served.base_url)).header("host", "evil.example");
+        let request = served.request("GET", path).header("host", "evil.example");
         let refused = request.send().await.expect("an answer");
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
         assert!(refused.headers().contains_key("content-security-policy"), "{path}");
@@ -241,17 +186,4 @@ async fn other_sites_and_other_names_are_refused() {
     let runs = bench.service.list_runs(Caller::owner(), &RunQuery::default(), 50).await.expect("the database answers");
     assert!(runs.is_empty());
     served.stop().await;
-}
-
-#[tokio::test]
-async fn other_machines_are_not_listened_to() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let data_dir = folder.path().join("data");
-    for address in ["0.0.0.0:0", "[::]:0"] {
-        let ended =
-            run(&mut podium(["serve", "--listen", address, "--data-dir", &data_dir.display().to_string()])).await;
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.stderr.contains("loopback") && ended.stderr.contains("SSH tunnel"), "{ended:?}");
-    }
-    assert!(!data_dir.exists(), "nothing was set up before it refused");
 }

@@ -2,9 +2,10 @@
 //!
 //! `cargo build --bins -p podium-server -p podium-loadgen && cargo test -p podium-tests`
 
+mod accounts;
+mod api;
 mod cli;
 mod cluster;
-mod containers;
 mod deployment;
 mod engines;
 mod failures;
