@@ -6,6 +6,7 @@ pub mod bench;
 pub mod binaries;
 pub mod engines;
 pub mod plans;
+pub mod podman;
 pub mod quiet;
 pub mod served;
 pub mod sshd;

@@ -6,6 +6,7 @@ mod accounts;
 mod api;
 mod cli;
 mod cluster;
+mod containers;
 mod deployment;
 mod engines;
 mod failures;
