@@ -72,7 +72,7 @@ pub(crate) fn explain(stage: LaunchStage, exit: ExitFacts, lines: &[String], out
             failure.class = FailureClass::HostTrouble;
             failure.reason = format!("the container was not started; {}", failure.reason);
             let said = |words: &&str| lines.iter().any(|line| line.contains(words));
-            let known = COMPLAINTS.iter().find(|(words, _)| words.iter().any(|word| said(word)));
+            let known = COMPLAINTS.iter().find(|(words, _)| words.iter().any(said));
             failure.hint(known.map_or("the last lines of the log say why", |(_, hint)| hint))
         }
         Some(NOT_STARTED) => {
