@@ -1,17 +1,19 @@
 //! `/hosts`: the machines that engines run on.
 
 mod containers;
+mod slurm;
 
 use std::path::PathBuf;
 
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
-use podium_launcher::{HostFacts, LoadFrom, ModelCache, SshConfig};
+use podium_launcher::{ClusterFacts, HostFacts, LoadFrom, ModelCache, SshConfig};
 use podium_service::HostView;
 use uuid::Uuid;
 
 use self::containers::container_fields;
+use self::slurm::slurm_fields;
 use crate::components::{FrameworkMark, Moment, loaded};
 use crate::context::{caller, service};
 use crate::error::AppError;
@@ -48,7 +50,7 @@ pub fn HostsPage() -> impl IntoView {
                 <p>
                     "A host is reached by SSH as "<code>"ssh"</code>
                     " reaches it from here: keys, ports and jump hosts belong into "<code>"~/.ssh/config"</code>
-                    ", its key must be known, and no password may be asked for. Containers of this machine need no SSH."
+                    ", its key must be known, and no password may be asked for. Containers of this machine, and a Slurm cluster whose login node it is, need no SSH."
                 </p>
                 {add}
             </details>
@@ -151,6 +153,10 @@ fn settings(host: &HostView, ssh: &SshConfig, rejected: Option<&RejectedHost>) -
 /// How the host is reached, and what its engines run in.
 fn summary_of(ssh: &SshConfig) -> String {
     let containers = ssh.container.as_ref().map(|container| container.runtime);
+    if ssh.slurm.is_some() {
+        let login = if ssh.is_cluster_here() { "this machine" } else { &ssh.destination };
+        return format!("Settings: Slurm, through {login}");
+    }
     match (ssh.is_here(), containers) {
         (true, Some(runtime)) => format!("Settings: {runtime} of this machine"),
         (_, Some(runtime)) => format!("Settings: reached as {}, {runtime} there", ssh.destination),
@@ -231,13 +237,30 @@ fn host_form(
     let env_problem = problem_of("env").map(|text| view! { <span class="field-error">{text}</span> });
     let variables_id = format!("host-{key}-variables");
     let containers = container_fields(key, ssh, &problem_of);
+    let cluster = slurm_fields(key, ssh, &problem_of);
+    let is_here = ssh.is_here() || ssh.is_cluster_here();
+    let reached = format!("host-{key}-reached");
     let controller = ssh.load_from == LoadFrom::Controller;
     let load = format!("host-{key}-load");
     view! {
         <form method="post" action=action>
             {notice}
             {fields.into_iter().collect_view()}
+            <div class="field">
+                <label class="field-label" for=reached.clone()>
+                    "On"
+                </label>
+                <select id=reached name="reached">
+                    <option value="ssh" selected=!is_here>
+                        "the host that SSH reaches"
+                    </option>
+                    <option value="here" selected=is_here>
+                        "this machine, without SSH"
+                    </option>
+                </select>
+            </div>
             {containers}
+            {cluster}
             <div class="field" role="group" aria-labelledby=variables_id>
                 <span class="field-label" id=variables_id.clone()>
                     "Variables"
@@ -300,6 +323,13 @@ fn facts_view(facts: &HostFacts) -> AnyView {
             names.collect::<Vec<_>>().join(", ")
         }
     };
+    if let Some(cluster) = &facts.cluster {
+        return view! {
+            {problems}
+            {partitions(cluster)}
+        }
+        .into_any();
+    }
     view! {
         {problems}
         {frameworks(facts)}
@@ -329,6 +359,38 @@ fn cache(cache: &ModelCache) -> impl IntoView + use<> {
         (true, _) => cache.models.join(", "),
     };
     fact("Model cache", format!("{}: {content}", cache.path.display()))
+}
+
+/// The partitions of a cluster; what engines find is only known of a node that a run holds.
+fn partitions(cluster: &ClusterFacts) -> impl IntoView + use<> {
+    let rows = cluster.partitions.iter().map(|nodes| {
+        view! {
+            <tr>
+                <th scope="row">{nodes.name.clone()}</th>
+                <td>{format!("{} {}", nodes.nodes, nodes.state)}</td>
+                <td>{if nodes.gres.is_empty() { "none".to_owned() } else { nodes.gres.clone() }}</td>
+                <td>{nodes.time_limit.clone()}</td>
+                <td>{nodes.available.clone()}</td>
+            </tr>
+        }
+    });
+    view! {
+        <div class="table-scroll">
+            <table>
+                <caption>{format!("Partitions of the cluster (Slurm {})", cluster.version)}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Partition"</th>
+                        <th scope="col">"Nodes"</th>
+                        <th scope="col">"GPUs of a node"</th>
+                        <th scope="col">"Longest job"</th>
+                        <th scope="col">"Takes jobs"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    }
 }
 
 fn fact(name: &'static str, value: String) -> impl IntoView {

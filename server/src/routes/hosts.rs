@@ -10,7 +10,7 @@ use podium_app::context::id;
 use podium_app::error::AppError;
 use podium_app::posted::{HostInput, RejectedHost};
 use podium_domain::framework::Framework;
-use podium_launcher::{ContainerConfig, ContainerPlace, LoadFrom, Runtime, SshConfig};
+use podium_launcher::{ContainerConfig, ContainerPlace, LoadFrom, Runtime, SlurmConfig, SshConfig};
 use podium_service::Caller;
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ impl HostForm {
     fn read(fields: Vec<(String, String)>) -> Self {
         let mut form = Self::default();
         let (mut here, mut runtime, mut container) = (false, None, ContainerForm::default());
+        let (mut is_cluster, mut slurm) = (false, SlurmConfig::default());
         for (field, value) in fields {
             let value = value.trim();
             let path = || (!value.is_empty()).then(|| value.into());
@@ -46,11 +47,21 @@ impl HostForm {
                     form.config.env.insert(name.to_owned(), value.to_owned());
                 }
                 "reached" => here = value == "here",
+                "slurm" => is_cluster = true,
+                "partition" => slurm.partition = value.to_owned(),
+                "account" => slurm.account = value.to_owned(),
+                "qos" => slurm.qos = value.to_owned(),
+                "time_limit" => slurm.time_limit = value.to_owned(),
+                "gres" => slurm.gres = value.to_owned(),
+                "constraint" => slurm.constraint = value.to_owned(),
+                "options" => slurm.options = value.split_whitespace().map(str::to_owned).collect(),
+                "slurm_conf" => slurm.conf = path(),
                 "container" => runtime = Runtime::ALL.into_iter().find(|runtime| runtime.word() == value),
                 _ => container.read(&field, value),
             }
         }
         form.config.container = runtime.map(|runtime| ContainerConfig { runtime, ..container.config });
+        form.config.slurm = is_cluster.then_some(slurm);
         if here {
             form.config.destination = String::new();
         } else if form.config.destination.is_empty() {
@@ -190,6 +201,25 @@ mod tests {
         assert_eq!(full.config.env.into_iter().collect::<Vec<_>>(), [("A".to_owned(), "b=c".to_owned())]);
         assert_eq!(full.config.load_from, LoadFrom::Controller);
         assert_eq!(full.config.container, None);
+    }
+
+    #[test]
+    fn a_cluster_is_read_where_it_is_ticked() {
+        let fields = [
+            ("name", "cluster"),
+            ("reached", "here"),
+            ("slurm", "on"),
+            ("gres", " gpu:h100:8 "),
+            ("options", "--mem=64G\r\n\r\n--exclusive"),
+            ("slurm_conf", ""),
+        ];
+        let config = form(&fields).config;
+        assert!(config.is_cluster_here());
+        assert_eq!(config.problems(), []);
+        let slurm = config.slurm.expect("it is ticked");
+        assert_eq!((slurm.gres.as_str(), slurm.conf), ("gpu:h100:8", None));
+        assert_eq!(slurm.options, ["--mem=64G", "--exclusive"]);
+        assert_eq!(form(&[("name", "gpu1"), ("gres", "8")]).config.slurm, None);
     }
 
     #[test]

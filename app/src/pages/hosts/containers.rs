@@ -7,21 +7,22 @@ use podium_launcher::{ContainerConfig, ContainerPlace, Runtime, SshConfig};
 use crate::escape::raw_text;
 
 /// A field of the form.
-struct Field {
-    name: String,
-    label: String,
-    value: String,
-    hint: &'static str,
-    kind: Kind,
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) label: String,
+    pub(super) value: String,
+    pub(super) hint: &'static str,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
+/// How a field is written.
+pub(super) enum Kind {
     Line,
     Lines,
     Ids,
 }
 
-/// Whether the host is this machine, the runtime, and what it is told; open where anything is set or wrong.
+/// The runtime, and what it is told; open where anything is set or wrong.
 pub(super) fn container_fields(
     key: &str,
     ssh: &SshConfig,
@@ -40,9 +41,8 @@ pub(super) fn container_fields(
         field_view(key, field, text)
     });
     let views = views.collect_view();
-    let (reached, container) = (format!("host-{key}-reached"), format!("host-{key}-container"));
+    let container = format!("host-{key}-container");
     let no_defaults = config.no_default_flags;
-    let is_here = ssh.is_here();
     let options = Runtime::ALL.map(|one| {
         view! {
             <option value=one.word() selected=runtime == Some(one)>
@@ -62,19 +62,6 @@ pub(super) fn container_fields(
                         "as plain processes"
                     </option>
                     {options.into_iter().collect_view()}
-                </select>
-            </div>
-            <div class="field">
-                <label class="field-label" for=reached.clone()>
-                    "On"
-                </label>
-                <select id=reached name="reached">
-                    <option value="ssh" selected=!is_here>
-                        "the host that SSH reaches"
-                    </option>
-                    <option value="here" selected=is_here>
-                        "this machine, without SSH"
-                    </option>
                 </select>
             </div>
             {views}
@@ -149,7 +136,8 @@ fn fields(config: &ContainerConfig) -> Vec<Field> {
     images.chain(more).collect()
 }
 
-fn field_view(key: &str, field: Field, problem: Option<String>) -> impl IntoView + use<> {
+/// A field with its hint, and what is wrong with it.
+pub(super) fn field_view(key: &str, field: Field, problem: Option<String>) -> impl IntoView + use<> {
     let Field { name, label, value, hint, kind } = field;
     let id = format!("host-{key}-{name}");
     let (hint_id, error_id) = (format!("{id}-hint"), format!("{id}-error"));
