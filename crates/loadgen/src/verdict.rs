@@ -105,7 +105,8 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Verdict {
         engine::judge(evidence, &mut findings);
     }
     if findings.client_limited {
-        // Weaker words for the same thing.
+        // Weaker words for the same thing: a client that does not run neither sends nor reads in time.
+        findings.invalid.retain(|reason| reason.code != "rate_not_reached");
         findings.doubtful.retain(|reason| {
             !["event_loop_delay", "schedule_lag", "engine_ttft", "slow_accept"].contains(&reason.code.as_str())
         });

@@ -1,7 +1,13 @@
 //! Each fault alone, from live data: the verdict names it and no other.
 
+#[path = "support/certificate.rs"]
+mod certificate;
+
+use std::net::Ipv4Addr;
 use std::sync::mpsc;
 use std::time::Duration;
+
+use certificate::Certificate;
 
 use podium_domain::framework::Framework;
 use podium_domain::load::LoadPoint;
@@ -9,13 +15,19 @@ use podium_domain::plan::Endpoint;
 use podium_domain::validity::Reason;
 use podium_loadgen::workload::{DatasetSpec, TextCalibration, WorkloadSpec};
 use podium_loadgen::{AgentMessage, LoadJob, LoadOutcome, StopHandle, TelemetrySpec, run};
+use podium_sim::cli::{self, Command};
+use podium_sim::serve_on;
 use podium_sim::truth::{Fault, Framing, TruthConfig, TruthServer};
+use tokio::net::{TcpListener, TcpStream};
 
 const BURST: LoadPoint = LoadPoint::Burst { max_concurrency: None };
 const CLOSED: LoadPoint = LoadPoint::Concurrency { concurrency: 2 };
 const OUTPUT_LEN: u32 = 20;
 /// No condition is waited for longer than this.
 const BOUND: Duration = Duration::from_secs(60);
+
+/// Measurements of one kind at most, until one is not spoiled by the machine.
+const ATTEMPTS: u32 = 5;
 
 /// What a machine that does other things too may add to any verdict: the client really was late then.
 const OF_THE_MACHINE: [&str; 3] = ["client_limited", "event_loop_delay", "schedule_lag"];
@@ -38,7 +50,7 @@ fn clean() -> TruthConfig {
     TruthConfig { ttft: Duration::from_millis(50), itl: Duration::from_millis(2), ..TruthConfig::default() }
 }
 
-async fn outcome(job: LoadJob, on_message: impl Fn(&AgentMessage, &StopHandle) + Send + 'static) -> LoadOutcome {
+async fn measured(job: LoadJob, on_message: impl Fn(&AgentMessage, &StopHandle) + Send + 'static) -> LoadOutcome {
     let task = tokio::task::spawn_blocking(move || {
         let stop = StopHandle::new();
         run(&job, &stop, |message| on_message(&message, &stop)).unwrap()
@@ -53,14 +65,26 @@ fn codes(outcome: &LoadOutcome) -> Vec<&str> {
 /// The verdict over a server of this kind names these and nothing but what the machine itself does.
 async fn expect(config: TruthConfig, load: LoadPoint, requests: u32, word: &str, expected: &[&str]) {
     let server = TruthServer::start(config).await.unwrap();
-    let outcome = outcome(job(&server, load, requests), |_, _| ()).await;
-    let found = codes(&outcome);
-    let own: Vec<&str> = found.iter().copied().filter(|code| !OF_THE_MACHINE.contains(code)).collect();
+    expect_of(job(&server, load, requests), word, expected).await;
+    server.shutdown().await;
+}
+
+/// The same of any load. What the machine spoiled is measured again; where it always does, its own codes are left out.
+async fn expect_of(job: LoadJob, word: &str, expected: &[&str]) -> LoadOutcome {
+    let is_of_the_machine = |code: &&str| OF_THE_MACHINE.contains(code);
+    let mut outcome = measured(job.clone(), |_, _| ()).await;
+    for _ in 1..ATTEMPTS {
+        if !codes(&outcome).iter().any(is_of_the_machine) {
+            break;
+        }
+        outcome = measured(job.clone(), |_, _| ()).await;
+    }
+    let (machine, own): (Vec<&str>, Vec<&str>) = codes(&outcome).into_iter().partition(is_of_the_machine);
     assert_eq!(own, expected, "{:?}", outcome.report.summary.validity);
-    if found.len() == own.len() {
+    if machine.is_empty() {
         assert_eq!(outcome.report.summary.validity.word(), word);
     }
-    server.shutdown().await;
+    outcome
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,6 +125,65 @@ async fn a_rate_lost_to_the_cap_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_lost_to_the_server_s_door_is_named() {
+    // One handshake after another, slower than the requests come: what is due waits for its connection.
+    const HANDSHAKE: Duration = Duration::from_millis(200);
+    let server = TruthServer::start(clean()).await.unwrap();
+    let certificate = Certificate::new();
+    let (listener, acceptor) =
+        (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), certificate.acceptor(&["http/1.1"]));
+    let (port, behind) = (listener.local_addr().unwrap().port(), server.addr());
+    let door = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::time::sleep(HANDSHAKE).await;
+            let Ok(mut client) = acceptor.accept(stream).await else { continue };
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(behind).await.unwrap();
+                // However the connection ends, it has ended.
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let plain = job(&server, LoadPoint::Rate { rate_rps: 100.0, max_concurrency: None }, 30);
+    let job = LoadJob {
+        base_url: format!("https://localhost:{port}"),
+        ca_file: Some(certificate.file()),
+        // Not through that door.
+        telemetry: Some(TelemetrySpec { url: Some(server.base_url()), ..TelemetrySpec::new(Framework::Vllm) }),
+        ..plain
+    };
+    expect_of(job, "invalid", &["rate_not_reached"]).await;
+    door.abort();
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_in_front_of_the_engine_is_named_and_told_apart() {
+    let line = "--model-path truth --enable-metrics --sim-startup-s 0 --sim-pre-scheduler-ms 200";
+    let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let Ok(Command::Serve(options)) = cli::parse(Framework::Sglang, &words, &|_| None) else { panic!("{line}") };
+    let simulated = serve_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), *options).unwrap();
+    simulated.ready().await;
+    let server = TruthServer::start(clean()).await.unwrap();
+    let job = LoadJob {
+        base_url: format!("http://{}", simulated.addr()),
+        telemetry: Some(TelemetrySpec::recognised()),
+        ..job(&server, CLOSED, 10)
+    };
+    let outcome = expect_of(job, "doubtful", &["engine_ttft"]).await;
+    let telemetry = outcome.report.telemetry.unwrap();
+    let (front, engine) = (telemetry.pre_scheduler.unwrap(), telemetry.engine_ttft.unwrap());
+    assert_eq!((front.n, engine.n), (10, 10), "the warm-up is in neither");
+    let client_ms = outcome.report.summary.ttft_ms.unwrap().mean;
+    assert!(
+        front.mean_ms >= 200.0 && client_ms >= front.mean_ms + engine.mean_ms - 0.1,
+        "{front:?} {engine:?} {client_ms}"
+    );
+    simulated.shutdown().await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_that_the_server_holds_back_are_named() {
     let framing = Framing { events_per_write: OUTPUT_LEN, ..Framing::default() };
     let config = TruthConfig { ttft: Duration::from_secs(2), itl: Duration::ZERO, framing, ..clean() };
@@ -127,7 +210,7 @@ async fn twenty_clean_measurements_give_no_reason() {
 async fn an_early_stop_is_named() {
     let config = TruthConfig { fault: Some(Fault::NeverRespond), fault_every: 4, ..clean() };
     let server = TruthServer::start(config).await.unwrap();
-    let outcome = outcome(job(&server, CLOSED, 12), |message, stop| {
+    let outcome = measured(job(&server, CLOSED, 12), |message, stop| {
         if matches!(message, AgentMessage::Tick { counters, .. } if counters.completed > 0) {
             stop.stop();
         }
@@ -148,7 +231,7 @@ async fn a_client_that_does_not_run_is_named() {
         let records = server.wait_for_records(10, BOUND).await;
         all_written.send(records.len()).unwrap();
     };
-    let held = outcome(job, move |message, _| {
+    let held = measured(job, move |message, _| {
         if matches!(message, AgentMessage::Tick { point, .. } if point.t_s == 0) {
             assert_eq!(written.recv_timeout(BOUND), Ok(10));
         }

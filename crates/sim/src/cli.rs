@@ -71,6 +71,8 @@ pub struct ServerOptions {
     pub engine: EngineConfig,
     /// How long loading takes.
     pub startup: Duration,
+    /// How long the front end holds a request before the engine has it.
+    pub pre_scheduler: Duration,
     /// What goes wrong on purpose.
     pub fault: Option<Fault>,
 }

@@ -1,7 +1,10 @@
 //! `podium load` against a server that keeps the truth about every request: its files, margins and early ends.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
+
+use certificate::Certificate;
 
 use podium_sim::truth::{Framing, TruthConfig, TruthRecord, TruthServer};
 use podium_tests::binaries::{Ended, podium, run};
@@ -9,6 +12,10 @@ use podium_tests::quiet;
 use podium_tests::wait::until;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+
+#[path = "../../../crates/loadgen/tests/support/certificate.rs"]
+mod certificate;
 
 /// What the result of a measurement holds, whatever else it does.
 const KEYS: [&str; 17] = [
@@ -56,6 +63,15 @@ async fn records(server: &TruthServer, count: usize) -> Vec<TruthRecord> {
         (records.len() >= count).then_some(records)
     })
     .await
+}
+
+/// Runs a load that is told to end once the server has answered `count` requests.
+async fn interrupted_after(count: usize, server: &TruthServer, more: &[&str]) -> Ended {
+    let child = podium(arguments(server, more)).spawn().expect("the load starts");
+    records(server, count).await;
+    let id = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+    rustix::process::kill_process(id.expect("it runs"), rustix::process::Signal::INT).expect("it can be told");
+    Ended::from(child.wait_with_output().await.expect("it ends"))
 }
 
 fn tokens(records: &[TruthRecord]) -> u64 {
@@ -160,13 +176,9 @@ async fn an_interrupted_load_reports_what_it_measured() {
     let server = server(Duration::from_millis(2)).await;
     // Far more than anybody waits for.
     let lengths = ["--input-len", "16", "--output-len", "50", "--concurrency", "2", "--num-prompts", "100000"];
-    let child = podium(arguments(&server, &lengths)).spawn().expect("the load starts");
-    until("some requests were answered", async || (server.records().len() >= 6).then_some(())).await;
-    let id = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-    rustix::process::kill_process(id.expect("it runs"), rustix::process::Signal::INT).expect("it can be told");
-    let ended = Ended::from(child.wait_with_output().await.expect("it ends"));
+    let ended = interrupted_after(6, &server, &lengths).await;
 
-    assert_eq!(ended.code, Some(0), "what was measured is a result: {ended:?}");
+    assert_eq!(ended.code, Some(130), "it did not come to its end: {ended:?}");
     let figures = ended.json();
     let completed = figures["completed"].as_u64().expect("a count");
     assert!((1..100_000).contains(&completed), "{figures}");
@@ -174,5 +186,101 @@ async fn an_interrupted_load_reports_what_it_measured() {
     let answered = records(&server, completed as usize).await;
     assert!(completed * 50 <= tokens(&answered), "more than {} answers: {figures}", answered.len());
     assert!(figures["p50_ttft_ms"].is_number(), "{figures}");
+    server.shutdown().await;
+}
+
+const LENGTHS: [&str; 4] = ["--input-len", "16", "--output-len", "50"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_measures_every_load_and_writes_an_object_for_each() {
+    let _quiet = quiet::shared().await;
+    let server = server(Duration::from_millis(1)).await;
+    let sweep = ["--sweep-concurrency", "1,4", "--num-prompts", "16"];
+    let ended = load(&server, &[&LENGTHS[..], &sweep].concat()).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let figures = ended.json();
+    assert_eq!(figures["interrupted"], false, "{figures}");
+    let points = figures["points"].as_array().expect("a list");
+    assert_eq!(points.iter().map(|point| &point["concurrency"]).collect::<Vec<_>>(), [1, 4]);
+    for point in points {
+        for key in KEYS {
+            assert!(point.get(key).is_some_and(|value| !value.is_null()), "no {key} in {point}");
+        }
+        assert_eq!(point["completed"], 16, "{point}");
+    }
+    let throughput = |point: usize| points[point]["request_throughput"].as_f64().expect("a figure");
+    assert!(throughput(1) > throughput(0), "four at a time are more than one: {figures}");
+    assert_ne!(points[0]["prompt_set_hash"], points[1]["prompt_set_hash"], "prompts of its own");
+    assert_eq!(records(&server, 32).await.len(), 32);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_of_rates_is_printed_as_a_table() {
+    let _quiet = quiet::shared().await;
+    let server = server(Duration::ZERO).await;
+    let base_url = server.base_url();
+    let fixed = ["load", "--base-url", &base_url, "--model", "truth", "--warmup", "0"];
+    let ended =
+        run(&mut podium([&fixed[..], &LENGTHS, &["--sweep-rate", "40,80", "--num-prompts", "20"]].concat())).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for part in ["40 req/s", "80 req/s", "TTFT p50", "validity"] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_sweep_keeps_the_loads_that_it_came_to() {
+    let _quiet = quiet::shared().await;
+    let server = server(Duration::from_millis(2)).await;
+    // The first load is over at once; nobody waits for the second.
+    let sweep = ["--sweep-rate", "200,0.001,0.001", "--num-prompts", "10"];
+    let ended = interrupted_after(10, &server, &[&LENGTHS[..], &sweep].concat()).await;
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let figures = ended.json();
+    assert_eq!(figures["interrupted"], true, "{figures}");
+    let points = figures["points"].as_array().expect("a list");
+    assert!((1..3).contains(&points.len()), "{figures}");
+    assert_eq!(points[0]["rate_rps"], 200.0, "{figures}");
+    assert!(points[0]["completed"].as_u64() >= Some(9), "{figures}");
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_https_server_is_trusted_by_its_authority_and_asked_for_telemetry_too() {
+    let _quiet = quiet::shared().await;
+    let server = server(Duration::ZERO).await;
+    let (certificate, other) = (Certificate::new(), Certificate::new());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let (port, behind, acceptor) =
+        (listener.local_addr().expect("bound").port(), server.addr(), certificate.acceptor(&["http/1.1"]));
+    let door = tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // A client that does not trust the certificate leaves.
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut server = TcpStream::connect(behind).await.expect("the server runs");
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let base_url = format!("https://localhost:{port}");
+    let with = async |ca: &Certificate, more: &[&str]| {
+        let ca = ca.file().display().to_string();
+        let fixed = ["load", "--base-url", &base_url, "--ca", &ca, "--model", "truth", "--json", "-", "--burst"];
+        run(&mut podium([&fixed[..], &LENGTHS, &["--num-prompts", "6", "--warmup", "0"], more].concat())).await
+    };
+    let trusted = with(&certificate, &[]).await;
+    assert_eq!(trusted.code, Some(0), "{trusted:?}");
+    let figures = trusted.json();
+    assert_eq!((&figures["completed"], &figures["telemetry"]["engine_ttft"]["n"]), (&6.into(), &6.into()), "{figures}");
+    let silent = with(&certificate, &["--no-telemetry"]).await.json();
+    assert!(silent["telemetry"].is_null(), "{silent}");
+    let distrusted = with(&other, &[]).await;
+    assert_eq!(distrusted.code, Some(1), "no request was answered: {distrusted:?}");
+    assert_eq!(distrusted.json()["summary"]["failures"][0]["class"], "tls");
+    door.abort();
     server.shutdown().await;
 }

@@ -132,6 +132,19 @@ fn a_late_event_loop_is_doubted_and_then_to_blame() {
     Case { loop_delays_ms: (0.1, 25.0, 30.0), ..Case::default() }.is("invalid", &["client_limited"], true);
 }
 
+#[test]
+fn a_busy_client_that_loses_the_rate_is_to_blame_alone() {
+    let late = |sample: &mut RequestSample| {
+        let late_ms = u64::from(sample.index) * 20;
+        let moved = answer(sample.index, u64::from(sample.index) * 100 + late_ms, 20, 5);
+        *sample = RequestSample { scheduled_at_ns: sample.scheduled_at_ns, ..moved };
+    };
+    let case = Case { cpu: Duration::from_millis(4_900), ..Case::default() }.with_each(late);
+    let (word, codes, client_limited) = case.verdict();
+    assert_eq!((word, client_limited), ("invalid", true));
+    assert!(codes.iter().all(|code| code == "client_limited"), "{codes:?}");
+}
+
 /// What a starved client sees: it did not run while the server wrote, and then read everything at once.
 fn starved() -> Case {
     let mut case = Case { load: LoadPoint::Burst { max_concurrency: None }, ..Case::default() };

@@ -73,6 +73,14 @@ pub fn parse(
             .ok_or_else(|| wrong("sim_startup_s", format!("invalid value: '{text}' (seconds, 0 or more)")))?,
         None => Duration::from_secs_f64(DEFAULT_STARTUP_S),
     };
+    let pre_scheduler = match simulator("sim_pre_scheduler_ms") {
+        Some(text) => {
+            text.parse::<f64>().ok().and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok()).ok_or_else(|| {
+                wrong("sim_pre_scheduler_ms", format!("invalid value: '{text}' (milliseconds, 0 or more)"))
+            })?
+        }
+        None => Duration::ZERO,
+    };
     let fault = match simulator("sim_fault") {
         Some(text) if !text.is_empty() => Some(text.parse::<Fault>().map_err(|problem| wrong("sim_fault", problem))?),
         _ => None,
@@ -114,6 +122,7 @@ pub fn parse(
         metrics,
         engine,
         startup,
+        pre_scheduler,
         fault,
     })))
 }

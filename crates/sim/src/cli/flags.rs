@@ -48,6 +48,11 @@ pub(super) const SIMULATOR: &[ExtraFlag] = &[
         "Model to simulate: 0.5b, 8b, 32b or 70b (guessed from the model's name, else 8b)",
     ),
     extra("sim_startup_s", KnobKind::Float, "Seconds that loading takes (1)"),
+    extra(
+        "sim_pre_scheduler_ms",
+        KnobKind::Float,
+        "Milliseconds that the front end holds a request before the engine has it (0)",
+    ),
     extra("sim_seed", KnobKind::Int, "Seed of everything random (0)"),
     extra(
         "sim_fault",

@@ -70,6 +70,8 @@ pub struct Stats {
     pub draft_passes: u64,
     /// From arrival to first token.
     pub ttft: Histogram,
+    /// From arrival at the front end to that in the engine; empty where there is no front end.
+    pub pre_scheduler: Histogram,
     /// From arrival to the first step.
     pub queue: Histogram,
     /// Time per output token after the first, one value a request.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::{Crash, Emission, Engine, NewRequest, Rejection, RequestId, Stats};
+use crate::engine::{Crash, Emission, Engine, Histogram, NewRequest, Rejection, RequestId, Stats};
 
 /// A step starts where the last one ended, so that late wake-ups do not add up; after a delay beyond this (a suspended
 /// machine), the lost time is not caught up.
@@ -24,7 +24,7 @@ pub enum Death {
 }
 
 enum Command {
-    Submit { request: NewRequest, reply: oneshot::Sender<Result<Running, Rejection>> },
+    Submit { request: NewRequest, pre_scheduler: Duration, reply: oneshot::Sender<Result<Running, Rejection>> },
     Cancel(RequestId),
     Stats(oneshot::Sender<Stats>),
     Die,
@@ -72,9 +72,10 @@ pub(super) enum SubmitError {
 }
 
 impl EngineHandle {
-    pub(super) async fn submit(&self, request: NewRequest) -> Result<Running, SubmitError> {
+    /// Gives the engine a request, which the front end has had for `pre_scheduler`.
+    pub(super) async fn submit(&self, request: NewRequest, pre_scheduler: Duration) -> Result<Running, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Submit { request, reply }).map_err(|_| SubmitError::EngineDead)?;
+        self.commands.send(Command::Submit { request, pre_scheduler, reply }).map_err(|_| SubmitError::EngineDead)?;
         answer.await.map_err(|_| SubmitError::EngineDead)?.map_err(SubmitError::Rejected)
     }
 
@@ -109,6 +110,7 @@ pub(super) fn start(engine: Engine, stop: CancellationToken, tasks: &TaskTracker
         commands: receiver,
         own_commands: commands.downgrade(),
         streams: HashMap::new(),
+        pre_scheduler: Histogram::default(),
         epoch: Instant::now(),
     };
     tasks.spawn(async move {
@@ -124,6 +126,8 @@ struct Driver {
     commands: mpsc::UnboundedReceiver<Command>,
     own_commands: mpsc::WeakUnboundedSender<Command>,
     streams: HashMap<RequestId, mpsc::UnboundedSender<Emission>>,
+    /// What the front end says of its own time.
+    pre_scheduler: Histogram,
     epoch: Instant,
 }
 
@@ -184,14 +188,17 @@ impl Driver {
 
     fn handle(&mut self, command: Command) -> Option<Death> {
         match command {
-            Command::Submit { request, reply } => self.submit(&request, reply),
+            Command::Submit { request, pre_scheduler, reply } => {
+                self.pre_scheduler.record(pre_scheduler);
+                self.submit(&request, reply);
+            }
             Command::Cancel(id) => {
                 self.streams.remove(&id);
                 self.engine.cancel(id);
             }
             Command::Stats(reply) => {
                 // Whoever asked may be gone.
-                let _ = reply.send(self.engine.stats());
+                let _ = reply.send(Stats { pre_scheduler: self.pre_scheduler.clone(), ..self.engine.stats() });
             }
             Command::Die => return Some(Death::Fault),
         }

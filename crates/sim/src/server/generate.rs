@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures::stream;
 use podium_domain::framework::Framework;
+use tokio::time::Instant;
 
 use super::driver::{Running, SubmitError};
 use super::http::{self, App};
@@ -30,6 +31,7 @@ impl Drop for EndOfRequest {
 }
 
 pub(super) async fn generate(app: Arc<App>, endpoint: Endpoint, body: &[u8]) -> Response {
+    let arrived = Instant::now();
     if !app.is_ready() {
         return http::loading();
     }
@@ -67,7 +69,10 @@ pub(super) async fn generate(app: Arc<App>, endpoint: Endpoint, body: &[u8]) -> 
         min_tokens: request.min_tokens,
         ignore_eos: request.ignore_eos,
     };
-    let running = match app.engine.submit(new).await {
+    if !app.options.pre_scheduler.is_zero() {
+        tokio::time::sleep_until(arrived + app.options.pre_scheduler).await;
+    }
+    let running = match app.engine.submit(new, arrived.elapsed()).await {
         Ok(running) => running,
         Err(SubmitError::Rejected(rejection)) => {
             return http::error(StatusCode::BAD_REQUEST, "BadRequestError", &rejection.to_string());

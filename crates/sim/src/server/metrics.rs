@@ -36,6 +36,11 @@ pub(super) fn render(framework: Framework, model: &str, stats: &Stats) -> String
     for (name, help, value) in metrics {
         push(&mut text, &format!("{prefix}{name}"), help, &labels, &value);
     }
+    if framework == Framework::Sglang {
+        let labels = format!("{labels},stage=\"request_process\"");
+        let name = "sglang:per_stage_req_latency_seconds";
+        push(&mut text, name, "Time in a stage", &labels, &Times(&stats.pre_scheduler));
+    }
     if framework == Framework::Vllm {
         let labels =
             format!("block_size=\"{}\",engine=\"0\",num_gpu_blocks=\"{}\"", stats.block_tokens, stats.kv_total_blocks);
