@@ -76,12 +76,23 @@ impl Bench {
     /// # Panics
     /// When the database or the folder cannot be had, as everything here.
     pub async fn new() -> Self {
+        Self::with_variables([]).await
+    }
+
+    /// One on a machine that has these variables besides its own.
+    ///
+    /// # Panics
+    /// As [`Bench::new`].
+    pub async fn with_variables<const COUNT: usize>(variables: [(String, String); COUNT]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = TestDatabase::create().await;
+        let own = Environment::of_this_process();
         let host = Host::Local(LocalHost::new(LocalHostOptions {
             data_dir: folder.path().to_owned(),
             podium: podium_program(),
-            environment: Environment::of_this_process(),
+            environment: Environment::from_pairs(
+                own.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).chain(variables),
+            ),
             extra_env: Vec::new(),
         }));
         let service =
@@ -117,7 +128,14 @@ impl Bench {
 
     /// Queues a run of these frameworks of a plan.
     pub async fn start_only(&self, yaml: impl Into<String>, frameworks: Option<Vec<Framework>>) -> Uuid {
-        let start = StartRun { yaml: yaml.into(), host_id: None, frameworks, skip_missing: false, idle_engines: false, smoke: Default::default() };
+        let start = StartRun {
+            yaml: yaml.into(),
+            host_id: None,
+            frameworks,
+            skip_missing: false,
+            idle_engines: false,
+            smoke: Default::default(),
+        };
         self.start_with(start).await
     }
 

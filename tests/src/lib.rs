@@ -9,5 +9,6 @@ pub mod plans;
 pub mod podman;
 pub mod quiet;
 pub mod served;
+pub mod slurm;
 pub mod sshd;
 pub mod wait;

@@ -238,6 +238,9 @@ pub struct RowExtension {
     /// The measurement that stands for the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measurement_id: Option<String>,
+    /// The node of a cluster that it was taken on; absent on a host that is one machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// Keys of other versions, as they came.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -263,6 +266,7 @@ loose::read_keeping_unknown! {
         imported: loose::Plain<Option<Imported>>,
         run_id: loose::Plain<Option<String>>,
         measurement_id: loose::Plain<Option<String>>,
+        node: loose::Plain<Option<String>>,
     } after Ok
 }
 

@@ -21,4 +21,5 @@ mod preflight;
 mod search;
 mod second_pass;
 mod simulated;
+mod slurm;
 mod sshd;

@@ -28,7 +28,14 @@ fn host(config: SshConfig) -> Host {
 
 async fn carry_out(bench: &Bench, config: &SshConfig, yaml: String) -> podium_tests::bench::EndedRun {
     let added = bench.service.add_host(Caller::owner(), "far", config).await.expect("the host is added");
-    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false, smoke: Default::default() };
+    let start = StartRun {
+        yaml,
+        host_id: Some(added.id),
+        frameworks: None,
+        skip_missing: false,
+        idle_engines: false,
+        smoke: Default::default(),
+    };
     let run_id = bench.start_with(start).await;
     bench.carry_out(run_id).await
 }
@@ -162,8 +169,16 @@ async fn arguments_arrive_byte_for_byte_on_this_machine_and_over_ssh() {
     let sshd = Sshd::start().await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let hosts = [Host::Local(this_machine(folder.path())), host(sshd.config())];
+    assert_arguments_arrive(&hosts, 20).await;
+    let stray = [PathBuf::from("pwned"), sshd.home().join("pwned")];
+    assert!(stray.iter().all(|path| !path.exists()), "a shell took a word for a command");
+    hosts[1].close().await;
+}
+
+/// Sends hostile words to a program on each host, so many times, and compares what it was given.
+pub(crate) async fn assert_arguments_arrive(hosts: &[Host], rounds: usize) {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    for round in 0..20 {
+    for round in 0..rounds {
         // Any order and neighbourhood of them, the same ones every time.
         let mut words: Vec<String> = HOSTILE.iter().map(|word| (*word).to_owned()).collect();
         for place in (1..words.len()).rev() {
@@ -179,16 +194,13 @@ async fn arguments_arrive_byte_for_byte_on_this_machine_and_over_ssh() {
         let word = HOSTILE[round % HOSTILE.len()].to_owned();
         spec.env = vec![("WORD".to_owned(), word.clone())];
         spec.deadline = Duration::from_secs(60);
-        for host in &hosts {
+        for host in hosts {
             let output = host.run(&spec).await.expect("the command runs");
             let (arrived, value): (Vec<String>, String) =
                 serde_json::from_str(&output.stdout).expect("a list of words");
             assert_eq!((&arrived, &value), (&words, &word));
         }
     }
-    let stray = [PathBuf::from("pwned"), sshd.home().join("pwned")];
-    assert!(stray.iter().all(|path| !path.exists()), "a shell took a word for a command");
-    hosts[1].close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,7 +229,14 @@ fn two_candidates() -> String {
 /// Queues a run on the host.
 async fn start(bench: &Bench, sshd: &Sshd, yaml: String) -> uuid::Uuid {
     let added = bench.service.add_host(Caller::owner(), "far", &sshd.config()).await.expect("the host is added");
-    let start = StartRun { yaml, host_id: Some(added.id), frameworks: None, skip_missing: false, idle_engines: false, smoke: Default::default() };
+    let start = StartRun {
+        yaml,
+        host_id: Some(added.id),
+        frameworks: None,
+        skip_missing: false,
+        idle_engines: false,
+        smoke: Default::default(),
+    };
     bench.start_with(start).await
 }
 

@@ -277,6 +277,18 @@ fn not_selected(rows: &[ResultRow]) -> Vec<NotSelected> {
     rows.iter().enumerate().filter_map(listed).collect()
 }
 
+/// The nodes of a cluster that rows were measured on, each with its candidates.
+fn nodes(rows: &[ResultRow]) -> Vec<(String, Vec<String>)> {
+    let mut nodes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows {
+        if let Some(node) = row.podium.as_ref().and_then(|podium| podium.node.as_deref()) {
+            nodes.entry(node).or_default().insert(&row.candidate_id);
+        }
+    }
+    let owned = |(node, ids): (&str, BTreeSet<&str>)| (node.to_owned(), ids.into_iter().map(str::to_owned).collect());
+    nodes.into_iter().map(owned).collect()
+}
+
 fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>) -> Vec<Caveat> {
     let rows = &report.rows;
     let mut caveats = Vec::new();
@@ -293,6 +305,10 @@ fn caveats(report: &Report, input: &ReportInput<'_>, baseline_only: Vec<String>)
     }
     if let Some(reason) = &input.interrupted {
         caveats.push(Caveat::Interrupted { reason: reason.clone() });
+    }
+    let nodes = nodes(rows);
+    if nodes.len() > 1 {
+        caveats.push(Caveat::SeveralNodes { nodes });
     }
     if !baseline_only.is_empty() {
         caveats.push(Caveat::BaselineOnly { frameworks: baseline_only });

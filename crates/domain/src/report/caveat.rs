@@ -47,6 +47,11 @@ pub enum Caveat {
         /// Why.
         reason: String,
     },
+    /// Candidates were measured on different nodes of a cluster.
+    SeveralNodes {
+        /// Each node with the ids of the candidates whose rows it measured.
+        nodes: Vec<(String, Vec<String>)>,
+    },
     /// Frameworks of which only the baseline was tried.
     BaselineOnly {
         /// The frameworks' ids.
@@ -170,6 +175,19 @@ impl fmt::Display for Caveat {
                  measure the real request distribution before you deploy.",
             ),
             Caveat::Interrupted { reason } => write!(f, "Search incomplete: the run ended early ({reason})."),
+            Caveat::SeveralNodes { nodes } => {
+                let shown: Vec<_> = nodes
+                    .iter()
+                    .map(|(node, candidates)| format!("{node} measured {}", candidates.join(", ")))
+                    .collect();
+                write!(
+                    f,
+                    "Measured on {} nodes of a cluster with GPUs of the same kind: {}. Small differences between \
+                     candidates of different nodes can be the nodes' own.",
+                    nodes.len(),
+                    shown.join("; ")
+                )
+            }
             Caveat::BaselineOnly { frameworks } => write!(
                 f,
                 "Search incomplete: of {} only the baseline was tried, so there is no winner yet.",

@@ -39,7 +39,8 @@ impl Report {
     /// Only where a figure is not a number, which no measurement yields.
     pub fn redacted(&self) -> serde_json::Result<Report> {
         // Every text is looked at, wherever it stands, so that a new field cannot be forgotten here.
-        let names = self.hardware.host.as_ref().map(HostFacts::names).unwrap_or_default();
+        let mut names = self.hardware.host.as_ref().map(HostFacts::names).unwrap_or_default();
+        names.extend(self.rows.iter().filter_map(|row| row.podium.as_ref()?.node.as_deref()));
         let mut value = serde_json::to_value(self)?;
         redact_value(&mut value, &names, "");
         serde_json::from_value(value)

@@ -270,6 +270,11 @@ struct ScenarioRows {
     also_measured: Vec<ResultRow>,
 }
 
+/// The node of a cluster that a launch was on.
+fn node_of(launch: &Launch) -> Option<String> {
+    Some(launch.facts.as_ref()?.get("node")?.as_str()?.to_owned())
+}
+
 fn scenario_rows(
     plan: &Plan,
     context: &RowContext<'_>,
@@ -297,6 +302,9 @@ fn scenario_rows(
         if let Some(conditions) = row.podium.as_mut().and_then(|podium| podium.conditions.as_mut()) {
             conditions.own_server = launch.map(|launch| launch.candidate_id == candidate.id);
             conditions.image = launch.and_then(image_digest);
+        }
+        if let Some(podium) = &mut row.podium {
+            podium.node = launch.and_then(node_of);
         }
         if let (Some(podium), Some(image)) = (row.podium.as_mut(), launch.and_then(pinned_image)) {
             // By this word a deployment takes the very image that was measured.
