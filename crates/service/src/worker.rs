@@ -4,6 +4,7 @@ mod agent;
 mod benchmark_command;
 mod candidate_task;
 mod curves;
+mod early;
 mod expand;
 mod finish;
 mod image;

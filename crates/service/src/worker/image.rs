@@ -15,7 +15,10 @@ impl RunTask<'_> {
     /// Fetches the images that the host lacks. One that cannot be had fails its candidates when they are launched.
     pub(super) async fn prepare_images(&self) -> Result<(), Halt> {
         for (framework, part) in &self.plan.frameworks {
-            self.check_signal()?;
+            if self.signal.cause().is_some() {
+                // Whoever works on the run next stops there, with what such a run has to list.
+                return Ok(());
+            }
             let command = shell_split(&part.server_command).unwrap_or_default();
             let resolved = self.host().resolve_command(*framework, &command, &self.facts).await;
             let Some(place) = resolved.ok().and_then(|resolved| resolved.container) else { continue };
@@ -34,10 +37,7 @@ impl RunTask<'_> {
         let began = Instant::now();
         let fetched = tokio::select! {
             fetched = self.host().pull_image(place) => fetched,
-            () = self.signal.token().cancelled() => {
-                self.check_signal()?;
-                return Ok(());
-            }
+            () = self.signal.token().cancelled() => return Ok(()),
         };
         let Some(fetched) = fetched else { return Ok(()) };
         let took_s = began.elapsed().as_secs();

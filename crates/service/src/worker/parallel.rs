@@ -58,7 +58,11 @@ impl RunTask<'_> {
     async fn work_off(&mut self, queue: &Queue) -> Result<(), Halt> {
         while let Some(candidate) = queue.next() {
             let tried = match self.check_signal() {
-                Ok(()) => self.try_candidate(&candidate).await,
+                Ok(()) => match self.skip_if_decided(&candidate).await {
+                    Ok(false) => self.try_candidate(&candidate).await,
+                    Ok(true) => Ok(()),
+                    Err(halt) => Err(halt),
+                },
                 stopped => stopped,
             };
             if tried.is_err() {

@@ -2,9 +2,9 @@
 
 use podium_domain::flags::shell_join;
 use podium_domain::framework::Framework;
-use podium_domain::status::{CandidateStatus, LaunchState, MeasurementStatus};
+use podium_domain::status::{CandidateStatus, LaunchState};
 use podium_launcher::{FailureClass, HelpOf, LaunchFailure};
-use podium_store::{ArtifactLimits, Candidate, CandidateOutcome, LaunchUpdate, NewArtifactLink, NewLaunch};
+use podium_store::{ArtifactLimits, Candidate, LaunchUpdate, NewArtifactLink, NewLaunch};
 use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -240,11 +240,7 @@ impl RunTask<'_> {
                 continue;
             }
             let reason = format!("the smoke test of {} failed: {failure}", framework.name());
-            for measurement in self.measurements_of(&candidate).await? {
-                self.give_up(&candidate, &measurement, MeasurementStatus::Skipped, &reason).await?;
-            }
-            let (status, failure_reason) = (CandidateStatus::Skipped, Some(reason));
-            self.set_candidate(&candidate, CandidateOutcome { status, failure_reason, failure: None }).await?;
+            self.skip_candidate(&candidate, reason).await?;
         }
         Ok(())
     }
