@@ -9,6 +9,7 @@ mod smoke;
 use podium_domain::framework::Framework;
 use podium_domain::plan::{FrameworkPlan, Plan};
 use podium_formats::help::{fit, fit_gpu};
+use podium_formats::plan::version_manifest;
 use podium_launcher::{Host, HostFacts, ResolvedCommand};
 use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedSender;
@@ -29,6 +30,8 @@ pub(crate) struct Preflight<'a> {
     pub(crate) host_name: &'a str,
     pub(crate) facts: &'a HostFacts,
     pub(crate) plan: &'a Plan,
+    /// The plan's text, for what it states of versions.
+    pub(crate) yaml: &'a str,
     /// Whether help texts that are known are asked for again.
     pub(crate) refresh: bool,
 }
@@ -94,6 +97,7 @@ impl Preflight<'_> {
             }
         };
         self.program(&mut found, &resolved, checks);
+        self.stated(&found, checks);
         let known = self.help(&mut found, &command, &resolved, checks).await?;
         let mut fitted = part.clone();
         if let Some(flags) = &known {
@@ -112,6 +116,31 @@ impl Preflight<'_> {
         }
         self.model(&found, part, checks).await;
         Ok(found)
+    }
+
+    /// Whether it is the software that the plan states.
+    fn stated(&self, found: &FrameworkPreflight, checks: &mut Checks) {
+        let Some(stated) = version_manifest(self.yaml).remove(&found.framework) else { return };
+        let pairs = [("version", stated.version, &found.version), ("commit", stated.commit, &found.commit)];
+        let other: Vec<_> = pairs
+            .into_iter()
+            .filter_map(|(what, stated, here)| {
+                let (stated, here) = (stated?, here.as_ref()?);
+                // A commit may be shortened on either side, and a build may add a word to a version (`0.32.0+cpu`).
+                let same = here.starts_with(&stated) || (what == "commit" && stated.starts_with(here.as_str()));
+                (!same).then(|| format!("the plan states {what} {stated}, the host has {here}"))
+            })
+            .collect();
+        let check = PreflightCheck::about(found.framework, "stated version");
+        checks.add(match (found.simulated, other.is_empty()) {
+            (true, _) => check.skip("a simulated engine is of no version"),
+            (false, true) => check.pass("the host has what the plan's version_manifest states, as far as both say it"),
+            (false, false) => {
+                let advice =
+                    "figures of another version say little about the stated one: install that, or correct the plan";
+                check.warn(other.join("; "), Some(advice.to_owned()))
+            }
+        });
     }
 
     /// Which program it is, and of which version.

@@ -299,6 +299,7 @@ async fn a_real_releases_help_is_asked_for_once_and_decides_what_is_searched() {
     let part =
         part.replace("    base_server_flags", &format!("    model_path: {}\n    base_server_flags", model.display()));
     let yaml = plans::plan("one_scenario.yaml", &[part]).replace("gpu_count: 1", "gpu_count: 0");
+    let yaml = format!("{yaml}version_manifest: {{vllm: {{version: 0.31.0}}}}\n");
     let plan = written(&bench, &yaml);
 
     let saved = programs.at("saved").display().to_string();
@@ -311,6 +312,10 @@ async fn a_real_releases_help_is_asked_for_once_and_decides_what_is_searched() {
     let changed: Vec<_> = vllm["changes"].as_array().expect("a list").iter().map(|c| c["flag"].as_str()).collect();
     assert_eq!(changed, [Some("max_num_partial_prefills")]);
     assert!(vllm["help"][0]["flags"].as_u64().is_some_and(|flags| flags > 100), "{vllm:#}");
+    let checks = found["checks"].as_array().expect("a list");
+    let stated = checks.iter().find(|check| check["what"] == "stated version").expect("the manifest is read");
+    assert_eq!(stated["finding"], "warn", "{stated}");
+    assert_eq!(stated["detail"], "the plan states version 0.31.0, the host has 0.32.0");
     let times = |command: &str| {
         let text = std::fs::read_to_string(&asked).unwrap_or_default();
         text.lines().filter(|line| *line == command).count()

@@ -5,6 +5,7 @@ mod context;
 mod edit;
 mod frameworks;
 mod inline;
+mod manifest;
 mod options_file;
 mod problem;
 mod project;
@@ -23,6 +24,7 @@ mod tests;
 
 pub(crate) use cautions::is_hopper;
 pub use edit::apply;
+pub use manifest::{StatedVersion, version_manifest};
 pub use options_file::{OptionsCheck, check_options_files, check_tensorrt_options};
 pub use problem::{Filled, Problem};
 pub use project::project;

@@ -69,6 +69,7 @@ impl Service {
             host_name: &stored.name,
             facts: &facts,
             plan: &plan,
+            yaml: &start.yaml,
             refresh: start.refresh,
         };
         let looked = tokio::select! {

@@ -84,6 +84,7 @@ impl RunTask<'_> {
             host_name: &self.run.host_name,
             facts: &self.facts,
             plan: &self.plan,
+            yaml: &self.run.plan_yaml,
             refresh: false,
         })
     }
@@ -197,7 +198,7 @@ impl RunTask<'_> {
                 let starting = self.launch_event(baseline, launch_id, LaunchState::Starting, detail);
                 self.store().insert_launch(&self.lease, &new, &[stored(&starting)]).await?;
                 let end = test.run(&prepared, self.signal.token()).await;
-                self.end_smoke_launch(baseline, launch_id, end.as_ref()).await?;
+                self.end_smoke_launch(baseline, launch_id, framework.version.clone(), end.as_ref()).await?;
                 self.check_signal()?;
                 end.ok_or(Halt::Stop(StopCause::Shutdown))?
             }
@@ -212,6 +213,7 @@ impl RunTask<'_> {
         &self,
         baseline: &Candidate,
         launch_id: Uuid,
+        version: Option<String>,
         end: Option<&SmokeEnd>,
     ) -> Result<(), Halt> {
         let failure = end.and_then(|end| end.failure.as_ref());
@@ -223,6 +225,7 @@ impl RunTask<'_> {
         let update = LaunchUpdate {
             failure: failure.map(|failure| json!(failure)),
             log_artifact_id: log,
+            version,
             ..LaunchUpdate::state(state)
         };
         let event = self.launch_event(baseline, launch_id, state, failure.map(ToString::to_string));
