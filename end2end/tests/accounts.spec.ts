@@ -39,7 +39,7 @@ test.describe('without JavaScript', () => {
     await page.getByLabel('Name').fill('grace');
     await page.getByRole('button', { name: 'Add, and make an invitation' }).click();
     const invitation = await page.locator('#new-invitation').innerText();
-    expect(invitation).toMatch(/^\/invite\/[0-9a-f]{64}$/);
+    expect(invitation).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/invite\/[0-9a-f]{64}$/);
 
     const context = await browser.newContext({ javaScriptEnabled: false, baseURL: guarded.url });
     const viewer = await context.newPage();

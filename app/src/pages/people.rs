@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use podium_service::{PersonState, PersonView, Role};
 
 use crate::components::{Command, TextField, loaded, problem_at, refusal, respond_with, role_choice};
-use crate::context::{Accounts, caller, service};
+use crate::context::{Accounts, caller, public_origin, service};
 use crate::format::absolute;
 use crate::posted::{FreshInvitation, RejectedPerson};
 
@@ -31,12 +31,13 @@ fn page(
         respond_with(&rejected.error);
         refusal("Nothing was changed", &rejected.error)
     });
+    let origin = public_origin().unwrap_or_default();
     let fresh = fresh.map(|fresh| {
-        let until = absolute(fresh.until);
+        let (until, link) = (absolute(fresh.until), format!("{origin}{}", fresh.path));
         view! {
             <div class="notice" role="status">
                 <p>{format!("Send this link to {}. It is shown this once, and holds until {until}.", fresh.name)}</p>
-                <Command id="new-invitation".to_owned() text=fresh.path />
+                <Command id="new-invitation".to_owned() text=link />
             </div>
         }
     });
@@ -99,7 +100,7 @@ fn line(person: &PersonView) -> impl IntoView + use<> {
         view! { "owner, admin" }.into_any()
     } else {
         view! {
-            <form class="button-row" method="post" action=format!("/people/{id}/role")>
+            <form class="role-form" method="post" action=format!("/people/{id}/role")>
                 {role_choice_of(person)}
                 <button class="button button-small" type="submit" aria-label=format!("Save the role of {name}")>
                     "Save"
@@ -126,13 +127,19 @@ fn line(person: &PersonView) -> impl IntoView + use<> {
             <td>
                 <span class=look>{state}</span>
             </td>
-            <td class="button-row">
-                {lock}
-                <form method="post" action=format!("/people/{id}/reset")>
-                    <button class="button button-small button-danger" type="submit" aria-label=format!("Reset {name}")>
-                        "Reset"
-                    </button>
-                </form>
+            <td>
+                <div class="button-row">
+                    {lock}
+                    <form method="post" action=format!("/people/{id}/reset")>
+                        <button
+                            class="button button-small button-danger"
+                            type="submit"
+                            aria-label=format!("Reset {name}")
+                        >
+                            "Reset"
+                        </button>
+                    </form>
+                </div>
             </td>
         </tr>
     }

@@ -15,6 +15,7 @@ mod import;
 mod password;
 mod people;
 mod preflight;
+mod plans;
 mod reports;
 mod review;
 mod runs;

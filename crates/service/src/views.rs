@@ -528,3 +528,18 @@ pub struct AuditLine {
     /// Anything else.
     pub detail: serde_json::Value,
 }
+
+/// A plan that is kept, in one of its versions.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeptPlan {
+    /// The plan.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The version, from 1.
+    pub version: i32,
+    /// The version's text.
+    pub yaml: String,
+    /// When the version was made.
+    pub created_at: OffsetDateTime,
+}

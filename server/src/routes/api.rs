@@ -21,6 +21,10 @@ pub(super) fn routes() -> Vec<OwnRoute> {
     vec![
         on_get("/api/v1/openapi.json", document::show),
         on_post("/api/v1/plans/validate", plans::validate),
+        on_get("/api/v1/plans", plans::list),
+        on_post("/api/v1/plans", plans::create),
+        on_get("/api/v1/plans/{id}", plans::show),
+        on_post("/api/v1/plans/{id}/versions", plans::add_version),
         on_get("/api/v1/runs", runs::list),
         on_post("/api/v1/runs", runs::start),
         on_get("/api/v1/runs/{id}", runs::show),

@@ -97,6 +97,10 @@ pub(crate) const TABLE: &[Row] = &[
     row("GET", "/api/v1/openapi.json", Role::Viewer),
     row("POST", "/api/v1/plans/validate", Role::Viewer),
     row("GET", "/api/v1/runs", Role::Viewer),
+    row("GET", "/api/v1/plans", Role::Viewer),
+    row("POST", "/api/v1/plans", Role::Runner),
+    row("GET", "/api/v1/plans/{id}", Role::Viewer),
+    row("POST", "/api/v1/plans/{id}/versions", Role::Runner),
     row("POST", "/api/v1/runs", Role::Runner),
     row("GET", "/api/v1/runs/{id}", Role::Viewer),
     row("POST", "/api/v1/runs/{id}/cancel", Role::Runner),
@@ -145,7 +149,7 @@ pub(crate) async fn authorize(path: MatchedPath, request: Request, next: Next) -
         },
         Some(Access::Least(needed)) => match request.extensions().get::<Caller>() {
             Some(caller) if caller.role >= needed => next.run(request).await,
-            Some(_) => refusal(path.as_str(), StatusCode::FORBIDDEN, format!("this needs the role {needed}")),
+            Some(_) => refusal(path.as_str(), StatusCode::FORBIDDEN, needs_role(needed)),
             None => sign_in_first(&request, path.as_str()),
         },
         // The method is answered with 405 by the router; only a route that is missing in the table comes further.
@@ -159,6 +163,10 @@ pub(crate) async fn authorize(path: MatchedPath, request: Request, next: Next) -
 
 /// A person is led to the form and back; a program is told.
 fn sign_in_first(request: &Request, path: &str) -> Response {
+fn needs_role(needed: Role) -> String {
+    format!("this needs the role {needed}; ask an admin of this podium for it")
+}
+
     let is_page = request.method() == Method::GET && !path.starts_with("/api/");
     let wants_html = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if is_page && wants_html.is_some_and(|accept| accept.contains("text/html")) {

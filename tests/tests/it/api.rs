@@ -53,6 +53,20 @@ async fn a_program_checks_starts_watches_and_shares() {
     assert_eq!((status, problem["status"].as_u64()), (StatusCode::BAD_REQUEST, Some(400)));
     assert_eq!(problem["errors"].as_array().map(Vec::len), Some(5), "{problem}");
 
+    let draft = json!({ "name": "chat", "yaml": "model: [" });
+    assert_eq!(ask(&served, &viewer, "POST", "/api/v1/plans", Some(draft.clone())).await.0, StatusCode::FORBIDDEN);
+    let (status, kept) = ask(&served, &runner, "POST", "/api/v1/plans", Some(draft)).await;
+    assert_eq!((status, &kept["version"]), (StatusCode::CREATED, &json!(1)), "{kept}");
+    let plan = format!("/api/v1/plans/{}", kept["id"].as_str().expect("an id"));
+    let (_, newer) = ask(&served, &runner, "POST", &format!("{plan}/versions"), Some(json!({ "yaml": yaml }))).await;
+    assert_eq!(newer["version"], 2);
+    let (_, first) = ask(&served, &viewer, "GET", &format!("{plan}?version=1"), None).await;
+    assert_eq!((&first["yaml"], &first["name"]), (&json!("model: ["), &json!("chat")));
+    let (_, plans) = ask(&served, &viewer, "GET", "/api/v1/plans", None).await;
+    assert_eq!((plans.as_array().map(Vec::len), &plans[0]["yaml"]), (Some(1), &json!(yaml)));
+    let (status, _) = ask(&served, &runner, "POST", "/api/v1/plans", Some(json!({ "name": "", "yaml": "" }))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+
     let new = json!({ "yaml": yaml });
     let (status, _) = ask(&served, &viewer, "POST", "/api/v1/runs", Some(new.clone())).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "a viewer starts nothing");

@@ -19,6 +19,10 @@ use super::{hosts, plans, runs, shares};
     paths(
         show,
         plans::validate,
+        plans::list,
+        plans::create,
+        plans::show,
+        plans::add_version,
         runs::list,
         runs::start,
         runs::show,

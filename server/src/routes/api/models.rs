@@ -1,6 +1,6 @@
 //! What the API takes and gives. The shapes are the API's own, so that it stays as it is when the pages change.
 
-use podium_service::{CandidatePreview, CandidateView, HostView, PlanCheck, RunListItem, RunView, ShareView};
+use podium_service::{CandidatePreview, CandidateView, HostView, KeptPlan, PlanCheck, RunListItem, RunView, ShareView};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -76,6 +76,47 @@ impl From<PlanCheck> for PlanAnswer {
             measurements: check.measurements,
             repeated_measurements: check.repeated_measurements,
         }
+    }
+}
+
+/// A plan to keep.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewPlan {
+    /// Its name.
+    #[schema(min_length = 1, max_length = 60)]
+    pub(super) name: String,
+    /// The plan in YAML; mistakes do not matter yet.
+    pub(super) yaml: String,
+}
+
+/// Which version of a plan.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct VersionQuery {
+    /// From 1; the newest where it is left out.
+    #[param(minimum = 1)]
+    pub(super) version: Option<i32>,
+}
+
+/// A plan that is kept, in one of its versions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Plan {
+    /// The plan.
+    id: Uuid,
+    /// Its name.
+    name: String,
+    /// The version, from 1.
+    version: i32,
+    /// The version's text.
+    yaml: String,
+    /// When the version was made.
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+impl From<KeptPlan> for Plan {
+    fn from(kept: KeptPlan) -> Self {
+        Self { id: kept.id, name: kept.name, version: kept.version, yaml: kept.yaml, created_at: kept.created_at }
     }
 }
 
