@@ -13,7 +13,7 @@ use crate::components::{SideRail, SkipLink};
 use crate::escape::raw_text;
 use crate::islands::ThemeSwitch;
 use crate::pages::{
-    AccountPage, ApiPage, AuditPage, CookbookPage, HomePage, HostsPage, ImportPage, InvitePage, LoginPage,
+    AccountPage, ApiPage, AuditPage, ComparePage, CookbookPage, HomePage, HostsPage, ImportPage, InvitePage, LoginPage,
     NewPlanPage, NotFoundPage, PeoplePage, ReportPage, RunPage, SharedReportPage,
 };
 
@@ -89,6 +89,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/api") view=ApiPage ssr=SsrMode::Async />
                         <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                         <Route path=path!("/r/:token") view=SharedReportPage ssr=SsrMode::Async />
+                        <Route path=path!("/compare") view=ComparePage ssr=SsrMode::Async />
                         <Route path=path!("/cookbook") view=CookbookPage ssr=SsrMode::Async />
                         <Route path=path!("/import") view=ImportPage ssr=SsrMode::Async />
                         <Route path=path!("/hosts") view=HostsPage ssr=SsrMode::Async />

@@ -30,6 +30,6 @@ pub(crate) use navigation::is_shared;
 pub use navigation::{Crumbs, RunTab, RunTabs, SideRail, SkipLink};
 pub use plan::{candidates, form, leave_out, plan_view, problems, start_note};
 pub use preflight::preflight;
-pub use report::report_body;
+pub use report::{chart_figures, report_body, trend_figures};
 pub use review::{review, tag_links};
 pub use run_head::{run_head, run_state};

@@ -7,8 +7,14 @@ use podium_service::Role;
 use crate::context::known_caller;
 
 /// A link of the rail: address and word.
-const LINKS: [(&str, &str); 5] =
-    [("/", "Runs"), ("/plans/new", "New plan"), ("/import", "Import"), ("/cookbook", "Cookbook"), ("/hosts", "Hosts")];
+const LINKS: [(&str, &str); 6] = [
+    ("/", "Runs"),
+    ("/plans/new", "New plan"),
+    ("/import", "Import"),
+    ("/compare", "Compare"),
+    ("/cookbook", "Cookbook"),
+    ("/hosts", "Hosts"),
+];
 
 /// The links of an admin.
 const ADMIN_LINKS: [(&str, &str); 2] = [("/people", "People"), ("/audit", "Audit log")];

@@ -144,6 +144,14 @@ fn line(run: &RunListItem) -> impl IntoView + use<> {
         RunKind::Imported => view! { <span class="label">"imported"</span> }.into_any(),
     };
     let tags = (!run.tags.is_empty()).then(|| view! { <span class="tags">{tag_links(&run.tags)}</span> });
+    let compare = (!run.answers.is_empty() && run.shelf != Shelf::Deleted).then(|| {
+        let about = format!("Compare candidates of {}", run.title);
+        view! {
+            <a href=format!("/compare?add={}#add", run.id) aria-label=about>
+                "Compare"
+            </a>
+        }
+    });
     let restore = (run.shelf == Shelf::Deleted).then(|| {
         view! {
             <form method="post" action=format!("/runs/{}/restore", run.id)>
@@ -165,6 +173,7 @@ fn line(run: &RunListItem) -> impl IntoView + use<> {
                     <Moment at=run.created_at />
                 </span>
                 {tags}
+                {compare}
             </p>
             {(!run.answers.is_empty()).then(|| view! { <ul class="answers">{answers}</ul> })}
             {restore}

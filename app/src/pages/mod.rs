@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod audit;
+mod compare;
 mod cookbook;
 mod home;
 mod hosts;
@@ -19,6 +20,7 @@ mod shared;
 pub use account::AccountPage;
 pub use api::ApiPage;
 pub use audit::AuditPage;
+pub use compare::{ComparePage, Compared};
 pub use cookbook::CookbookPage;
 pub use home::HomePage;
 pub use hosts::HostsPage;

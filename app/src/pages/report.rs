@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use podium_service::{ReportView, ShareView};
+use leptos_router::params::ParamsMap;
+use podium_service::{Pick, ReportView, ShareView};
 
 use crate::components::{Command, Crumbs, EmptyState, Moment, RunTab, RunTabs, loaded, report_body};
 use crate::context::{caller, id, service};
@@ -54,6 +55,7 @@ fn page(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> {
             <Moment at=view.created_at />
         </p>
         {report_body(&view.report, &format!("/reports/{}/charts", view.id))}
+        {compare_links(view)}
         <section id="downloads">
             <h2>"Take it with you"</h2>
             <p class="button-row">
@@ -69,6 +71,24 @@ fn page(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> {
             </p>
         </section>
         {shares(view, fresh)}
+    }
+}
+
+/// The report's best candidates beside those of other runs, and its plan over time.
+fn compare_links(view: &ReportView) -> impl IntoView + use<> {
+    let best = view.report.comparisons.first().map(|comparison| comparison.ranked.as_slice()).unwrap_or_default();
+    let picks = view.report.rows_of(best).map(|row| Pick::of(view.run_id, row));
+    let mut query: ParamsMap = picks.map(|pick| ("c".to_owned(), pick.to_string())).collect();
+    query.insert("add", view.run_id.to_string());
+    view! {
+        <p class="button-row">
+            <a class="button" href=format!("/compare{}", query.to_query_string())>
+                "Compare with other runs"
+            </a>
+            <a class="button" href=format!("/compare?plan={}", view.run_id)>
+                "This plan over time"
+            </a>
+        </p>
     }
 }
 

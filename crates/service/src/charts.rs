@@ -12,6 +12,7 @@ mod model;
 mod overall;
 mod png;
 mod scale;
+mod trend;
 
 use podium_domain::report::Report;
 use podium_formats::report::Figure;
@@ -24,6 +25,7 @@ pub use draw::svg;
 pub use from_report::models;
 pub use hues::{Mark, hue, mark};
 pub use model::{Axis, ChartData, ChartModel, Form, Limit, Point, Series};
+pub use trend::of_trend;
 
 /// A drawn chart.
 #[derive(Debug, Clone, PartialEq, Serialize)]

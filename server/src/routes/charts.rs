@@ -1,14 +1,16 @@
 //! The charts of a report as files of their own: the picture as SVG and PNG, what it shows as CSV.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use podium_app::context::{id, share_key};
 use podium_app::error::AppError;
+use podium_app::pages::Compared;
 use podium_domain::report::Report;
 use podium_formats::report::table_csv;
+use podium_service::charts::Chart;
 use podium_service::{Caller, SharedReport, charts};
 
 use super::failure::Failure;
@@ -22,6 +24,22 @@ pub(super) async fn of_report(
 ) -> Result<Response, Failure> {
     let view = state.service.report(caller, id(&report, "this report")?).await?;
     chart(&view.report, &file).await
+}
+
+/// A chart of `/compare`, with that page's query.
+pub(super) async fn of_comparison(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(file): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    match Compared::of_query(query) {
+        Compared::Plan(run) => {
+            let trend = state.service.trend(caller, run).await?;
+            answer(&file, |number| charts::of_trend(&trend).get(number.checked_sub(1)?).map(charts::svg)).await
+        }
+        Compared::Picks(picks) => chart(&state.service.compare(caller, &picks).await?.report(), &file).await,
+    }
 }
 
 /// A chart of a shared report, for whoever has its link.
@@ -41,10 +59,15 @@ pub(super) async fn of_share(
 /// The chart that `file` names: its number in the report from 1, and `svg`, `png` or `csv`. `1.png` is what a link to the
 /// report shows as its preview.
 async fn chart(report: &Report, file: &str) -> Result<Response, Failure> {
+    answer(file, |number| charts::numbered(report, number)).await
+}
+
+/// The file of the chart that `numbered` finds.
+async fn answer(file: &str, numbered: impl FnOnce(usize) -> Option<Chart>) -> Result<Response, Failure> {
     let unknown = || AppError::NotFound { what: format!("a chart {file} of this report (they are 1.svg, 1.png, …)") };
     let (number, form) = file.split_once('.').ok_or_else(unknown)?;
     let number: usize = number.parse().map_err(|_| unknown())?;
-    let chart = charts::numbered(report, number).ok_or_else(unknown)?;
+    let chart = numbered(number).ok_or_else(unknown)?;
     let name = format!("{}.{form}", chart.id);
     let (media_type, content, shown) = match form {
         "svg" => ("image/svg+xml", chart.figure.svg.into_bytes(), "inline"),

@@ -81,6 +81,7 @@ pub(crate) fn own() -> Vec<OwnRoute> {
         on_get("/runs/{id}/report.json", reports::json),
         on_get("/runs/{id}/report.html", reports::html),
         on_get("/reports/{id}/charts/{file}", charts::of_report),
+        on_get("/compare/charts/{file}", charts::of_comparison),
         on_get("/r/{token}/charts/{file}", charts::of_share),
         on_post("/runs/{id}/report", shares::create),
         on_post("/r/{token}/unlock", shares::unlock),

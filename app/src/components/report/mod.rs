@@ -9,6 +9,7 @@ mod repeats;
 mod tables;
 mod winner;
 
+pub use charts::{chart_figures, trend_figures};
 use leptos::prelude::*;
 use podium_domain::report::Report;
 
