@@ -195,6 +195,19 @@ fn a_killed_server_is_started_again() {
 }
 
 #[test]
+fn a_user_starts_the_server_again_where_it_dies_and_only_there() {
+    let folder = TempDir::new().unwrap();
+    let cluster = ManagedCluster::acquire(options(&folder)).unwrap();
+    assert!(!cluster.revive().unwrap(), "it lives");
+    let pid = cluster.postmaster_pid();
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+    wait_until("the server is gone", || !lives(pid));
+    assert!(cluster.revive().unwrap());
+    assert!(!cluster.revive().unwrap());
+    assert_eq!(query(&cluster, &cluster.url(), "select 1"), "1", "the same URL leads to it");
+}
+
+#[test]
 fn a_pid_that_belongs_to_another_process_is_not_adopted() {
     let folder = TempDir::new().unwrap();
     ManagedCluster::acquire(options(&folder)).unwrap().release().unwrap();

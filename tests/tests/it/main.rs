@@ -17,6 +17,7 @@ mod llama_server;
 mod load;
 mod machines;
 mod options_files;
+mod outage;
 mod preflight;
 mod search;
 mod second_pass;

@@ -125,6 +125,7 @@ impl RunTask<'_> {
         let mut executed = injected.argv.clone();
         if let Err(failure) = self.place_options(candidate, launch_id, &mut executed).await? {
             self.end_launch(candidate, launch_id, Some(&failure), None).await?;
+            self.remove_folder(launch_id).await;
             return Ok(Err(failure));
         }
         let started = async {
@@ -149,6 +150,7 @@ impl RunTask<'_> {
             Ok(started) => started,
             Err(failure) => {
                 self.end_launch(candidate, launch_id, Some(&failure), None).await?;
+                self.remove_folder(launch_id).await;
                 return Ok(Err(failure));
             }
         };

@@ -179,12 +179,12 @@ impl<'w> RunTask<'w> {
             Ok(log) => log,
             Err(_) => self.told_log(launch_id).await?,
         };
-        if log.is_empty() {
-            return Ok(None);
-        }
-        let artifact = self.keep_log(candidate_id, launch_id, &log).await?;
+        let artifact = match log.is_empty() {
+            true => None,
+            false => Some(self.keep_log(candidate_id, launch_id, &log).await?),
+        };
         self.remove_folder(launch_id).await;
-        Ok(Some(artifact))
+        Ok(artifact)
     }
 
     async fn told_log(&self, launch_id: Uuid) -> Result<Vec<u8>, Halt> {

@@ -121,6 +121,8 @@ async fn nothing_left(stage: &Stage, set: &mut Set, launches: &[Launch], problem
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     problems.extend(left);
+    // What one round left is not the next one's.
+    let _ = std::fs::remove_dir_all(set.data.join("launches"));
     set.sshd = None;
     set.disk = None;
 }

@@ -91,8 +91,8 @@ pub struct Draw {
     pub choice: u64,
 }
 
-/// Runs without a fault take about so long after their first launch.
-const RUN: Duration = Duration::from_secs(8);
+/// Runs without a fault take a little longer than this after their first launch.
+const RUN: Duration = Duration::from_millis(5_500);
 
 impl Draw {
     /// The round of this number. Each fault has its turn before any has a second one.

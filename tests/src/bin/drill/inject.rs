@@ -42,7 +42,7 @@ pub async fn inject(stage: &Stage, set: &mut Set, draw: &Draw) -> bool {
             let step = if draw.choice % 2 == 0 { "+3600\n" } else { "-3600\n" };
             std::fs::write(&set.clock, step).is_ok()
         }
-        Fault::PortStolen => steal_port(stage, set, draw).await,
+        Fault::PortStolen => steal_port(stage, set).await,
         Fault::TwoWorkers => set.workers.len() == 2,
     }
 }
@@ -83,12 +83,11 @@ async fn database_away(stage: &Stage) -> bool {
 }
 
 /// Listens on the port of a launch before its engine does.
-async fn steal_port(stage: &Stage, set: &mut Set, draw: &Draw) -> bool {
-    let wanted = (draw.choice % 2) as usize;
+async fn steal_port(stage: &Stage, set: &mut Set) -> bool {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         let launches: Vec<Launch> = stage.store.launches(set.run_id).await.unwrap_or_default();
-        if let Some(port) = launches.get(wanted).and_then(|launch| u16::try_from(launch.port?).ok()) {
+        if let Some(port) = launches.first().and_then(|launch| u16::try_from(launch.port?).ok()) {
             set.stolen = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
             return set.stolen.is_some();
         }

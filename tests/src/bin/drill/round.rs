@@ -89,7 +89,7 @@ impl Drop for SmallDisk {
 /// The plan of a round: a candidate in the way of vLLM and one in the way of SGLang.
 fn plan(fault: Fault) -> String {
     let vllm = match fault {
-        Fault::EngineErrors | Fault::LogFlood => plans::script("drill_engine.py"),
+        Fault::EngineErrors | Fault::LogFlood | Fault::PortStolen => plans::script("drill_engine.py"),
         _ => plans::simulated("vllm", ""),
     };
     let frameworks = [
