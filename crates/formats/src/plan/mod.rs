@@ -11,6 +11,7 @@ mod problem;
 mod project;
 mod read;
 mod scalar;
+mod searches;
 mod sequence;
 mod shape;
 mod splice;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::context::{At, Findings, Section};
 use super::problem::{Filled, Problem, suggestion};
 use super::tree::{self, Tree};
-use super::{frameworks, workload};
+use super::{frameworks, searches, workload};
 use crate::help::HelpSet;
 
 /// What a plan text says.
@@ -100,7 +100,7 @@ fn plan(findings: &mut Findings, root: &At<'_>, surroundings: &Surroundings<'_>)
     let top_sla = top.get("sla");
     let benchmark = workload::benchmark(findings, &mut top, top_sla);
     if let Some(dataset) = &dataset {
-        workload::enough_requests(findings, dataset, &benchmark.benchmark);
+        searches::enough_requests(findings, dataset, &benchmark.benchmark);
     }
     let search = search(findings, &mut top);
     if let Some(model) = &mut model

@@ -1,16 +1,16 @@
 //! `dataset`, `benchmark` and `sla`: what is asked of a server, how, and what counts as good enough.
 
-use std::fmt::Display;
 use std::path::Path;
 
 use podium_domain::framework::Framework;
 use podium_domain::lengths::PromptShape;
-use podium_domain::plan::{Benchmark, Dataset, Endpoint, LoadMatrix, Scenario, SearchRange};
+use podium_domain::plan::{Benchmark, Dataset, Endpoint, LoadMatrix, Scenario};
 use podium_domain::sla::{SLA_KEYS, Sla};
 use serde_json::{Map, Value};
 
 use super::context::{At, Findings, Section, describe};
 use super::problem::{Problem, suggestion};
+use super::searches;
 use super::shape;
 use super::tree::Content;
 
@@ -24,9 +24,9 @@ const MAX_PROMPTS: u32 = 1_000_000;
 /// Scenarios at most.
 pub(super) const MAX_SCENARIOS: usize = 100;
 /// Requests in flight at most.
-const MAX_CONCURRENCY: u32 = 100_000;
+pub(super) const MAX_CONCURRENCY: u32 = 100_000;
 /// Requests per second at most.
-const MAX_RATE_RPS: f64 = 1_000_000.0;
+pub(super) const MAX_RATE_RPS: f64 = 1_000_000.0;
 /// Time-outs at most, seconds.
 const MAX_TIMEOUT_S: f64 = 7.0 * 86_400.0;
 
@@ -323,14 +323,9 @@ fn benchmark_section(findings: &mut Findings, mut section: Section<'_>, read: &m
         let rates = values(findings, &at).into_iter().map(|item| findings.positive(&item, MAX_RATE_RPS));
         benchmark.request_rates = rates.flatten().collect();
     }
-    benchmark.qps = section.get("qps").and_then(|at| {
-        let rate = |findings: &mut Findings, at: &At<'_>| findings.positive(at, MAX_RATE_RPS);
-        search_range(findings, &at, rate, 0.1, "a rate search needs `lower` and `upper`, requests per second")
-    });
-    benchmark.concurrency_search = section.get("concurrency_search").and_then(|at| {
-        let cap = |findings: &mut Findings, at: &At<'_>| findings.whole(at, 1..=MAX_CONCURRENCY);
-        search_range(findings, &at, cap, 1, "a concurrency search needs `lower` and `upper`, requests in flight")
-    });
+    benchmark.qps = section.get("qps").and_then(|at| searches::rate(findings, &at));
+    benchmark.concurrency_search =
+        section.get("concurrency_search").and_then(|at| searches::concurrency(findings, &at));
     if benchmark.concurrency_search.is_some()
         && benchmark.max_concurrency.iter().any(Option::is_some)
         && let Some(at) = section.get("max_concurrency")
@@ -375,18 +370,6 @@ fn benchmark_section(findings: &mut Findings, mut section: Section<'_>, read: &m
     findings.finish(section);
 }
 
-/// Whether there are requests enough to keep the searched number in flight.
-pub(super) fn enough_requests(findings: &mut Findings, dataset: &Dataset, benchmark: &Benchmark) {
-    let Some(upper) = benchmark.concurrency_search.map(|range| range.upper) else { return };
-    if upper > dataset.num_prompts {
-        let message = format!(
-            "at most the {} requests of `dataset.num_prompts` can be in flight: lower it, or raise those",
-            dataset.num_prompts
-        );
-        findings.problems.push(Problem::new("benchmark.concurrency_search.upper", None, message));
-    }
-}
-
 fn endpoint(findings: &mut Findings, at: &At<'_>) -> Option<Endpoint> {
     let path = findings.text(at)?;
     let found = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == path);
@@ -417,47 +400,6 @@ fn framework_set(findings: &mut Findings, at: &At<'_>) -> Option<Vec<Framework>>
         }
     }
     Some(set)
-}
-
-/// A search's range, whose loads `load` reads; `needed` says what a range without an end lacks.
-fn search_range<T: Copy + PartialOrd + Display>(
-    findings: &mut Findings,
-    at: &At<'_>,
-    load: impl Fn(&mut Findings, &At<'_>) -> Option<T>,
-    default_tolerance: T,
-    needed: &str,
-) -> Option<SearchRange<T>> {
-    let mut section = findings.section(at)?;
-    let bound = |findings: &mut Findings, section: &mut Section<'_>, key: &'static str| match section.get(key) {
-        Some(at) => load(findings, &at),
-        None => {
-            findings.missing(section, key, format!("is missing: {needed}"));
-            None
-        }
-    };
-    let lower = bound(findings, &mut section, "lower");
-    let upper = bound(findings, &mut section, "upper");
-    let tolerance = match section.get("tolerance") {
-        Some(at) => load(findings, &at),
-        None => {
-            findings.fill(section.child("tolerance"), default_tolerance);
-            Some(default_tolerance)
-        }
-    };
-    let max_rounds = match section.get("max_rounds") {
-        Some(at) => findings.whole(&at, 1..=30),
-        None => {
-            findings.fill(section.child("max_rounds"), 5);
-            Some(5)
-        }
-    };
-    if let (Some(lower), Some(upper)) = (lower, upper)
-        && lower >= upper
-    {
-        findings.problem(at, format!("`lower` must be below `upper`, found {lower} and {upper}"));
-    }
-    findings.finish(section);
-    Some(SearchRange { lower: lower?, upper: upper?, tolerance: tolerance?, max_rounds: max_rounds? })
 }
 
 /// Limits of tails and of unnamed statistics, which other tools once took, and the limit to use.

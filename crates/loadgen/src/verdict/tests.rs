@@ -169,6 +169,33 @@ fn a_starved_client_that_reads_event_by_event_is_recognised() {
     case.is("invalid", &["client_limited"], true);
 }
 
+/// The requests of a starved run of another tool, where this machine has its file: of its own accord that tool said that
+/// all went well.
+#[test]
+fn a_starved_run_of_another_tool_is_recognised() {
+    let shared = std::env::var_os("PODIUM_SHARED_DIR").unwrap_or_else(|| "../../../shared".into());
+    let path = std::path::Path::new(&shared).join("engines/samples/vllm/bench-serve-starved-client.json");
+    let Ok(text) = std::fs::read(path) else { return };
+    let run: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let list = |key: &str| run[key].as_array().unwrap().clone();
+    let ns = |seconds: &serde_json::Value| (seconds.as_f64().unwrap() * 1e9) as u64;
+    let starts = list("start_times");
+    let requests = starts.iter().zip(list("ttfts")).zip(list("itls")).zip(0..);
+    let samples = requests.map(|(((start, ttft), gaps), index)| {
+        let sent_ns = ns(start) - ns(&starts[0]);
+        let mut sample = RequestSample { gaps: Default::default(), ..answer(index, 0, 0, 0) };
+        (sample.scheduled_at_ns, sample.sent_at_ns) = (sent_ns, Some(sent_ns));
+        sample.first_token_at_ns = Some(sent_ns + ns(&ttft));
+        gaps.as_array().unwrap().iter().for_each(|gap| sample.gaps.push(ns(gap)));
+        sample.last_token_at_ns = Some(sent_ns + ns(&ttft) + sample.gaps.iter().sum::<u64>());
+        sample.done_at_ns = sample.last_token_at_ns;
+        sample
+    });
+    let case = Case { samples: samples.collect(), loop_delays_ms: (0.1, 5.0, 300.0), ..starved() };
+    assert_eq!(case.samples.len(), 20);
+    case.is("invalid", &["client_limited"], true);
+}
+
 #[test]
 fn tokens_read_in_batches_are_the_fault_of_a_late_client_alone() {
     // Four tokens each 20 ms in one read.
