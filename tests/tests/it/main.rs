@@ -24,3 +24,4 @@ mod second_pass;
 mod simulated;
 mod slurm;
 mod sshd;
+mod words;
