@@ -8,6 +8,7 @@ mod live_log;
 mod measurements;
 mod migrate;
 mod people;
+mod preflight;
 mod reports;
 mod run_list;
 mod things;
