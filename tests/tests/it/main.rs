@@ -8,6 +8,7 @@ mod cli;
 mod cluster;
 mod containers;
 mod deployment;
+mod early;
 mod engines;
 mod failures;
 mod http;

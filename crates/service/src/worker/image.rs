@@ -1,6 +1,6 @@
 //! The images that a run's engines are made from: fetched before anything is measured, and recorded with each launch.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use podium_domain::flags::{shell_join, shell_split};
 use podium_domain::framework::Framework;
@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::Halt;
 use super::run_task::RunTask;
+
+/// How often a run says that an image is still on its way.
+const STILL_FETCHING: Duration = Duration::from_secs(30);
 
 impl RunTask<'_> {
     /// Fetches the images that the host lacks. One that cannot be had fails its candidates when they are launched.
@@ -35,9 +38,17 @@ impl RunTask<'_> {
         self.note(format!("the image {shown} of {} is being fetched: {}", framework.name(), shell_join(&command)))
             .await?;
         let began = Instant::now();
-        let fetched = tokio::select! {
-            fetched = self.host().pull_image(place) => fetched,
-            () = self.signal.token().cancelled() => return Ok(()),
+        let fetching = self.host().pull_image(place);
+        tokio::pin!(fetching);
+        let fetched = loop {
+            tokio::select! {
+                fetched = &mut fetching => break fetched,
+                () = self.signal.token().cancelled() => return Ok(()),
+                () = tokio::time::sleep(STILL_FETCHING) => {
+                    let text = format!("the image {shown} is still being fetched, for {} s now", began.elapsed().as_secs());
+                    self.note(text).await?;
+                }
+            }
         };
         let Some(fetched) = fetched else { return Ok(()) };
         let took_s = began.elapsed().as_secs();
