@@ -9,6 +9,7 @@ use std::time::Duration;
 use podium_domain::status::LaunchState;
 use serde::Serialize;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Stdin, Stdout};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -159,6 +160,7 @@ impl Lines {
             watched = teller.watch(&engine, received) => watched,
             // Whatever is being told then is told to nobody.
             () = silence(&mut input, orders) => Err(io::Error::other("nobody was heard of for too long")),
+            () = terminated() => Err(io::Error::other("the agent was told to end")),
         };
         // Whatever happened to the connection, the engine is stopped.
         let report = engine.stop().await;
@@ -198,6 +200,15 @@ async fn silence(input: &mut (impl AsyncBufRead + Unpin), orders: mpsc::Sender<O
                 return tokio::time::sleep(SILENCE_LIMIT).await;
             }
         }
+    }
+}
+
+/// Returns when this process is asked to end, as Slurm does before it takes a node away. The engine has a session of its
+/// own, which no such signal reaches.
+async fn terminated() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut asked) => drop(asked.recv().await),
+        Err(_) => std::future::pending().await,
     }
 }
 

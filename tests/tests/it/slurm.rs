@@ -1,13 +1,13 @@
 //! A Slurm cluster: a real controller with two nodes, the real agent in steps of real jobs, whole plans.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use podium_domain::framework::Framework;
 use podium_domain::report::Caveat;
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
-use podium_launcher::{Host, SshConfig};
-use podium_service::{Caller, RunEvent, SmokeChoice, StartRun};
+use podium_launcher::{Host, LeftoverKind, SshConfig};
+use podium_service::{Caller, LeftoverState, RunEvent, SmokeChoice, StartRun};
 use podium_tests::bench::{Bench, EndedRun};
 use podium_tests::binaries::podium;
 use podium_tests::slurm::Slurm;
@@ -330,5 +330,37 @@ async fn a_check_tells_the_partitions_and_what_slurm_would_refuse() {
     let checked = bench.service.check_host(Caller::owner(), added.id).await.expect("it is looked at");
     let problems = checked.facts.expect("it was looked at").problems;
     assert!(problems.iter().any(|problem| problem.contains("invalid partition")), "{problems:?}");
+    assert_nothing_is_left(&slurm).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_no_run_needs_is_shown_and_one_of_another_podium_is_left_alone() {
+    let _quiet = quiet::shared().await;
+    let slurm = Slurm::start().await;
+    let bench = bench(&slurm).await;
+    let run_id = start(&bench, &slurm.config(), quick_and_long()).await;
+    let stored = bench.store.run(run_id).await.expect("the run is there");
+    let host_id = stored.host_id.expect("it has a host");
+    let Host::Local(this) = &bench.host else { panic!("the bench is this machine") };
+    let cluster = Host::cluster(this, slurm.config());
+    let cancel = CancellationToken::new();
+    for run in [run_id, Uuid::new_v4()] {
+        cluster.allocate(run, 0, &cancel, |_| {}).await.expect("there is a node");
+    }
+    let states = async || {
+        let found = bench.service.leftovers(Caller::owner(), host_id).await.expect("Slurm answers");
+        let jobs = found.into_iter().filter(|one| one.leftover.kind == LeftoverKind::Job);
+        jobs.map(|one| (one.leftover.launch == Some(run_id), one.state)).collect::<HashMap<_, _>>()
+    };
+    let known = |own| HashMap::from([(true, own), (false, LeftoverState::Foreign)]);
+    assert_eq!(states().await, known(LeftoverState::InUse), "the run may need it yet");
+
+    bench.service.cancel_run(Caller::owner(), run_id).await.expect("a queued run can be cancelled");
+    assert_eq!(states().await, known(LeftoverState::Left));
+    let cleaned = bench.service.clean_host(Caller::owner(), host_id, false).await.expect("Slurm answers");
+    assert_eq!((cleaned.removed.len(), cleaned.kept.len()), (1, 0), "{cleaned:?}");
+    assert_eq!(slurm.jobs().len(), 1, "another Podium's job stays");
+    let cleaned = bench.service.clean_host(Caller::owner(), host_id, true).await.expect("Slurm answers");
+    assert_eq!(cleaned.removed.len(), 1, "{cleaned:?}");
     assert_nothing_is_left(&slurm).await;
 }
