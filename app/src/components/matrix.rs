@@ -274,3 +274,38 @@ fn measurement_row(measurement: &MeasurementView) -> impl IntoView + use<> {
         </tr>
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use podium_domain::confidence::Repeat;
+    use podium_domain::load::LoadPoint;
+    use podium_domain::telemetry::{MeanOf, TelemetrySummary};
+
+    use super::*;
+
+    fn shown(telemetry: Option<TelemetrySummary>) -> String {
+        let measurement = MeasurementView {
+            id: uuid::Uuid::nil(),
+            load_point: LoadPoint::Concurrency { concurrency: 8 },
+            repeat: Repeat { number: 0, of: 0 },
+            status: MeasurementStatus::Done,
+            failure_reason: None,
+            sla_passed: None,
+            summary: None,
+            series: Vec::new(),
+            telemetry,
+        };
+        super::telemetry(&measurement).to_html()
+    }
+
+    #[test]
+    fn telemetry_that_was_not_measured_is_said_and_not_zero() {
+        let queue = Some(MeanOf { mean_ms: 12.5, n: 80 });
+        let html = shown(Some(TelemetrySummary { queue, preemptions: Some(0), ..TelemetrySummary::default() }));
+        for part in ["<dt>Queue time</dt><dd>12.5 ms (n = 80)</dd>", "<dt>Preemptions</dt><dd>0</dd>"] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        assert!(html.contains("<dt>Waiting requests</dt><dd>not measured</dd>"), "{html}");
+        assert!(!shown(None).contains("<dt>"), "a measurement that is not done has none");
+    }
+}
