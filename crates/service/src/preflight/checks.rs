@@ -13,6 +13,9 @@ use crate::runs::is_simulated;
 /// Less free space than this is worth a warning where a model has to be fetched.
 const ROOM_FOR_A_MODEL_BYTES: u64 = 20 << 30;
 
+/// How long the memory of a process that has ended may stay in use.
+const GPU_RELEASE: Duration = Duration::from_secs(3);
+
 /// How long a look at a file may take: it may be on a network's disk.
 const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -42,7 +45,12 @@ impl Preflight<'_> {
                 return Some(format!("{} has no free port for an engine: {error}", self.host_name));
             }
         }
-        let (check, stop) = gpu_check(facts, self.plan);
+        let (mut check, mut stop) = gpu_check(facts, self.plan);
+        if stop.is_some() {
+            // The driver may still be taking back what an engine held that has just ended.
+            tokio::time::sleep(GPU_RELEASE).await;
+            (check, stop) = gpu_check(&self.host.facts().await, self.plan);
+        }
         checks.add(check);
         stop
     }
