@@ -141,7 +141,10 @@ impl RunTask<'_> {
         loop {
             match self.store().finish_measurement(&self.lease, id, &finished, &new_events).await {
                 Err(error) if error.is_unavailable() => {
-                    tracing::warn!(error = format!("{:#}", anyhow::Error::from(error)), "a result waits for the database");
+                    tracing::warn!(
+                        error = format!("{:#}", anyhow::Error::from(error)),
+                        "a result waits for the database"
+                    );
                     if on_disk.is_none() {
                         let folder = folder_of(self.worker.data_dir(), self.run.id);
                         match put(&folder, id, &finished, &events) {
