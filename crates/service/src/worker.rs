@@ -22,6 +22,7 @@ mod profiles;
 mod run_task;
 mod second_pass;
 mod spool;
+mod time_left;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -2,7 +2,9 @@
 //! that the run's events keep one order.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use futures::future::join_all;
 use podium_launcher::Host;
@@ -12,12 +14,16 @@ use tokio_util::sync::CancellationToken;
 use super::Halt;
 use super::lease_keeper::StopCause;
 use super::run_task::RunTask;
+use super::time_left::time_left;
 
 /// Candidates that nobody has taken yet.
 struct Queue {
     candidates: Mutex<VecDeque<Candidate>>,
     /// Raised once there is none, so that nobody waits for a node in vain.
     empty: CancellationToken,
+    /// Candidates that were launched and ended.
+    tried: AtomicU32,
+    began: Instant,
 }
 
 impl Queue {
@@ -28,6 +34,13 @@ impl Queue {
             self.empty.cancel();
         }
         next
+    }
+
+    /// Notes that one more was tried; how long the rest will take, where that is worth saying.
+    fn note_tried(&self) -> Option<String> {
+        let tried = self.tried.fetch_add(1, Ordering::Relaxed) + 1;
+        let left = self.candidates.lock().unwrap_or_else(PoisonError::into_inner).len();
+        time_left(tried, u32::try_from(left).unwrap_or(u32::MAX), self.began.elapsed())
     }
 }
 
@@ -40,7 +53,12 @@ impl RunTask<'_> {
             Host::Local(_) | Host::Remote(_) => 1,
         };
         // A candidate of the own node may lose it and wait: only a run that stops ends that.
-        let queue = Queue { candidates: Mutex::new(candidates.into()), empty: self.signal.token().child_token() };
+        let queue = Queue {
+            candidates: Mutex::new(candidates.into()),
+            empty: self.signal.token().child_token(),
+            tried: AtomicU32::new(0),
+            began: Instant::now(),
+        };
         let mut others: Vec<_> = (1..at_once).map(|slot| self.for_slot(slot)).collect();
         let (own, outcomes) =
             tokio::join!(self.work_off(&queue), join_all(others.iter_mut().map(|other| other.join_in(&queue))));
@@ -59,7 +77,7 @@ impl RunTask<'_> {
         while let Some(candidate) = queue.next() {
             let tried = match self.check_signal() {
                 Ok(()) => match self.skip_if_decided(&candidate).await {
-                    Ok(false) => self.try_candidate(&candidate).await,
+                    Ok(false) => self.try_and_tell(&candidate, queue).await,
                     Ok(true) => Ok(()),
                     Err(halt) => Err(halt),
                 },
@@ -71,6 +89,15 @@ impl RunTask<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Tries a candidate, and says how long the others will take.
+    async fn try_and_tell(&mut self, candidate: &Candidate, queue: &Queue) -> Result<(), Halt> {
+        self.try_candidate(candidate).await?;
+        match queue.note_tried() {
+            Some(text) => self.note(text).await,
+            None => Ok(()),
+        }
     }
 
     /// Works on a node of its own once there is one, unless all is done by then. A node that cannot be used is given back,
