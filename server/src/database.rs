@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 #[derive(Debug)]
 pub struct Database {
     store: Store,
+    url: String,
     cluster: Option<Guarded>,
 }
 
@@ -66,12 +67,12 @@ impl Database {
     /// # Errors
     /// With a sentence for the user.
     pub async fn open(url: Option<&str>, data_dir: &Path) -> anyhow::Result<Self> {
-        let (store, cluster) = match url {
+        let (store, url, cluster) = match url {
             Some(url) => {
                 let store = Store::connect(url)
                     .await
                     .context("cannot connect to the database that DATABASE_URL names; check that it is running")?;
-                (store, None)
+                (store, url.to_owned(), None)
             }
             None => {
                 let options = ClusterOptions::new(data_dir);
@@ -79,17 +80,28 @@ impl Database {
                 let store = Store::connect(&cluster.url())
                     .await
                     .with_context(|| format!("cannot connect to podium's own database in {}", data_dir.display()))?;
-                (store, Some(Guarded::new(cluster)))
+                let url = cluster.url();
+                (store, url, Some(Guarded::new(cluster)))
             }
         };
         store.migrate().await?;
-        Ok(Self { store, cluster })
+        Ok(Self { store, url, cluster })
     }
 
     /// Its store.
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Its URL, for sqlx and for PostgreSQL's programs.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder of PostgreSQL's programs that fit the private cluster; `None` for an outer server.
+    pub(crate) fn programs_dir(&self) -> Option<&Path> {
+        self.cluster.as_ref().map(|guarded| guarded.cluster.binaries_dir())
     }
 
     /// Closes every connection and, as its last user, stops the private cluster.

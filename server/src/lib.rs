@@ -11,6 +11,8 @@ pub mod cli;
 mod database;
 mod guard;
 mod headers;
+mod metrics;
+mod pg_programs;
 mod router;
 mod routes;
 mod settings;

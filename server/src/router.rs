@@ -1,9 +1,9 @@
 //! The table of everything the server answers.
 
-use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::middleware;
+use axum::{Extension, Router};
 use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
 use podium_app::App;
 use podium_service::Service;
@@ -16,6 +16,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::access::{Doorman, identify};
 use crate::guard::{Guard, refuse_foreign};
 use crate::headers::secure;
+use crate::metrics::{Metrics, measure};
 use crate::routes::{mount, table::authorize};
 use crate::site::Site;
 use crate::state::AppState;
@@ -39,10 +40,12 @@ pub(crate) fn router(
     mount(Router::new())
         .leptos_routes_with_context(&state, generate_route_list(App), context.clone(), document.clone())
         .route_layer(middleware::from_fn(authorize))
+        .route_layer(middleware::from_fn(measure))
         // Every other address renders the app as well: its router shows the page that says so, with status 404.
         .fallback(render_app_async_with_context(context, document))
         // Before the fallback as well: that page looks different to somebody who is known.
         .layer(middleware::from_fn_with_state(state.clone(), identify))
+        .layer(Extension(Metrics::new()))
         .with_state(state)
         .layer(CompressionLayer::new())
         // Already compressed by the build, so it stands outside that layer.

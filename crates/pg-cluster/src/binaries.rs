@@ -59,6 +59,15 @@ impl Binaries {
     }
 }
 
+/// The folder of the first programs found: for work on a server that is not ours.
+///
+/// # Errors
+/// When this machine has none.
+pub fn newest_programs() -> Result<PathBuf, ClusterError> {
+    // No cluster is there, so that no version is asked for.
+    Binaries::find(Path::new("")).map(|found| found.dir)
+}
+
 /// Folders that may hold the programs, best first.
 fn candidate_dirs() -> Vec<PathBuf> {
     if let Some(dir) = env::var_os(OVERRIDE) {

@@ -20,6 +20,7 @@ mod server;
 mod throw_away;
 mod url;
 
+pub use binaries::newest_programs;
 pub use cluster::{ClusterOptions, ManagedCluster};
 pub use error::ClusterError;
 pub use layout::default_data_dir;

@@ -19,6 +19,7 @@ mod launches;
 mod lease;
 mod live_log;
 mod measurements;
+mod operate;
 mod people;
 mod plans;
 mod pool;

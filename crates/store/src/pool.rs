@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::{Error, Result};
@@ -27,7 +27,9 @@ impl Store {
     /// Connects to the database at `url` (`postgres://…`, a socket folder as `?host=` included).
     pub async fn connect(url: &str) -> Result<Self> {
         let options = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-        let pool = options.connect(url).await.map_err(|error| match Error::from(error) {
+        // By its name other programs of ours tell who is connected.
+        let connection = url.parse::<PgConnectOptions>()?.application_name("podium");
+        let pool = options.connect_with(connection).await.map_err(|error| match Error::from(error) {
             Error::Database(error) => Error::Refused(error),
             other => other,
         })?;

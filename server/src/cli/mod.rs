@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod candidates;
 mod ci;
 mod clean;
@@ -11,6 +12,7 @@ mod load;
 mod plans;
 mod preflight;
 mod remote;
+mod restore;
 mod run;
 mod runs;
 mod serve;
@@ -41,8 +43,21 @@ use crate::database::{Database, data_dir};
 
 Each command has examples of its own: podium <command> --help")]
 pub struct Cli {
+    /// How the log on standard error is written
+    #[arg(long, global = true, env = "PODIUM_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
     #[command(subcommand)]
     command: Command,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    Text,
+    /// A JSON object a line, for programs
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +68,7 @@ enum Command {
     Run(run::RunArgs),
     Runs(runs::RunsArgs),
     Validate(validate::ValidateArgs),
+    Backup(backup::BackupArgs),
     Candidates(candidates::CandidatesArgs),
     Ci(ci::CiArgs),
     Clean(clean::CleanArgs),
@@ -61,6 +77,7 @@ enum Command {
     Host(host::HostArgs),
     Import(import::ImportArgs),
     Load(Box<load::LoadArgs>),
+    Restore(restore::RestoreArgs),
     Sim(sim::SimArgs),
     User(user::UserArgs),
 }
@@ -73,6 +90,12 @@ impl Cli {
             Command::Serve(_) | Command::Worker(_) => "info",
             _ => "warn",
         }
+    }
+
+    /// How the log is written.
+    #[must_use]
+    pub const fn log_format(&self) -> LogFormat {
+        self.log_format
     }
 
     /// Runs the command to its end.
@@ -88,6 +111,8 @@ impl Cli {
             Command::Runs(args) => runs::run(args).await,
             Command::Ci(args) => ci::run(args).await,
             Command::Validate(args) => validate::run(&args),
+            Command::Backup(args) => backup::run(args).await,
+            Command::Restore(args) => restore::run(args).await,
             Command::Candidates(args) => candidates::run(&args),
             Command::Clean(args) => clean::run(args).await,
             Command::Compare(args) => compare::run(&args),
@@ -121,6 +146,11 @@ struct Opened {
 }
 
 impl DataArgs {
+    /// The open, migrated database alone.
+    async fn open_database(&self) -> anyhow::Result<Database> {
+        Database::open(self.database_url.as_deref(), &data_dir(self.data_dir.clone())?).await
+    }
+
     async fn open(&self) -> anyhow::Result<Opened> {
         let data_dir = data_dir(self.data_dir.clone())?;
         let database = Database::open(self.database_url.as_deref(), &data_dir).await?;

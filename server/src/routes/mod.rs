@@ -6,6 +6,7 @@ mod account;
 pub(crate) mod api;
 mod charts;
 mod failure;
+mod health;
 mod hosts;
 mod imports;
 mod logs;
@@ -81,6 +82,9 @@ pub(crate) fn own() -> Vec<OwnRoute> {
         on_get("/runs/{id}/report.json", reports::json),
         on_get("/runs/{id}/report.html", reports::html),
         on_get("/reports/{id}/charts/{file}", charts::of_report),
+        on_get("/healthz", health::alive),
+        on_get("/readyz", health::ready),
+        on_get("/metrics", health::metrics),
         on_get("/compare/charts/{file}", charts::of_comparison),
         on_get("/r/{token}/charts/{file}", charts::of_share),
         on_post("/runs/{id}/report", shares::create),

@@ -97,11 +97,11 @@ pub(crate) const TABLE: &[Row] = &[
     // For programs
     row("GET", "/api/v1/openapi.json", Role::Viewer),
     row("POST", "/api/v1/plans/validate", Role::Viewer),
-    row("GET", "/api/v1/runs", Role::Viewer),
     row("GET", "/api/v1/plans", Role::Viewer),
     row("POST", "/api/v1/plans", Role::Runner),
     row("GET", "/api/v1/plans/{id}", Role::Viewer),
     row("POST", "/api/v1/plans/{id}/versions", Role::Runner),
+    row("GET", "/api/v1/runs", Role::Viewer),
     row("POST", "/api/v1/runs", Role::Runner),
     row("GET", "/api/v1/runs/{id}", Role::Viewer),
     row("POST", "/api/v1/runs/{id}/cancel", Role::Runner),
@@ -117,6 +117,9 @@ pub(crate) const TABLE: &[Row] = &[
     row("GET", "/runs/{id}/files/{file}", Role::Viewer),
     row("GET", "/reports/{id}/charts/{file}", Role::Viewer),
     row("GET", "/compare/charts/{file}", Role::Viewer),
+    Row { method: "GET", path: "/healthz", access: Access::Everybody },
+    Row { method: "GET", path: "/readyz", access: Access::Everybody },
+    row("GET", "/metrics", Role::Viewer),
     Row { method: "GET", path: "/r/{token}/charts/{file}", access: Access::Link },
     row("GET", "/runs/{id}/report.md", Role::Viewer),
     row("GET", "/runs/{id}/report.csv", Role::Viewer),
@@ -163,12 +166,12 @@ pub(crate) async fn authorize(path: MatchedPath, request: Request, next: Next) -
     }
 }
 
-/// A person is led to the form and back; a program is told.
-fn sign_in_first(request: &Request, path: &str) -> Response {
 fn needs_role(needed: Role) -> String {
     format!("this needs the role {needed}; ask an admin of this podium for it")
 }
 
+/// A person is led to the form and back; a program is told.
+fn sign_in_first(request: &Request, path: &str) -> Response {
     let is_page = request.method() == Method::GET && !path.starts_with("/api/");
     let wants_html = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if is_page && wants_html.is_some_and(|accept| accept.contains("text/html")) {
@@ -251,7 +254,10 @@ mod tests {
             let rows = TABLE.iter().filter(|row| row.access == access);
             rows.map(|row| (row.method, row.path)).collect::<Vec<_>>()
         };
-        assert_eq!(open(Access::Everybody), [("GET", "/login"), ("POST", "/login"), ("POST", "/logout")]);
+        assert_eq!(
+            open(Access::Everybody),
+            [("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz"), ("GET", "/readyz")]
+        );
         for (_, path) in open(Access::Link) {
             assert!(path.contains("{token}"), "{path}");
         }
