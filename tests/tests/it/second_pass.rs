@@ -148,7 +148,8 @@ async fn a_machine_that_changes_makes_a_tie_and_is_told() {
 async fn a_repeat_that_fails_is_told_and_the_others_stand() {
     let _quiet = quiet::alone().await;
     let run =
-        trusted_run(|bench| plans::plan("second_pass.yaml", &[uneven(bench, "vllm", "h100,h100,h100,dead,h100")])).await;
+        trusted_run(|bench| plans::plan("second_pass.yaml", &[uneven(bench, "vllm", "h100,h100,h100,dead,h100")]))
+            .await;
 
     assert_eq!(run.only(Framework::Vllm).status, CandidateStatus::Ok);
     let failed: Vec<_> = run.measurements.iter().filter(|m| m.status == MeasurementStatus::Failed).collect();
