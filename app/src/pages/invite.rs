@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use leptos_meta::{Meta, Title};
+use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use podium_service::PersonView;
 
@@ -40,7 +40,6 @@ fn page(person: &PersonView, secret: &str, rejected: Option<RejectedInvitation>)
     };
     view! {
         <Title text="Choose a password" />
-        <Meta name="robots" content="noindex, nofollow" />
         <h1>"Choose a password"</h1>
         <p>{lead}</p>
         {notice}

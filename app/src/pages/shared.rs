@@ -26,10 +26,17 @@ pub fn SharedReportPage() -> impl IntoView {
     let request = use_context::<http::request::Parts>();
     let key = request.as_ref().and_then(|parts| share_key(&parts.headers)).map(str::to_owned);
     let rejected = use_context::<RejectedUnlock>();
-    let origin = public_origin();
+    let (origin, owner) = (public_origin(), Owner::current());
     loaded(async move {
         Ok(match service()?.shared_report(&token, key.as_deref()).await? {
-            SharedReport::Open(report) => page(&report, &token, origin.as_deref()).into_any(),
+            SharedReport::Open(report) => {
+                if let Some(owner) = owner {
+                    // Tags of the head are handed over while they are written, by the context; what waited is written
+                    // without one. Nothing of them stands in the page itself.
+                    owner.with(|| drop(head(&report, &token, origin.as_deref()).to_html()));
+                }
+                page(&report, &token).into_any()
+            }
             SharedReport::Locked => locked(&token, rejected.as_ref()).into_any(),
         })
     })
@@ -43,7 +50,6 @@ fn locked(token: &str, rejected: Option<&RejectedUnlock>) -> impl IntoView + use
     });
     view! {
         <Title text="A report with a password" />
-        <Meta name="robots" content="noindex, nofollow" />
         <h1>"A report with a password"</h1>
         <p>"Whoever sent you this link knows its password."</p>
         {notice}
@@ -56,11 +62,12 @@ fn locked(token: &str, rejected: Option<&RejectedUnlock>) -> impl IntoView + use
     }
 }
 
-fn page(view: &ReportView, token: &str, origin: Option<&str>) -> impl IntoView + use<> {
+/// What search engines must not do, and what chats and other sites show of a link.
+fn head(view: &ReportView, token: &str, origin: Option<&str>) -> impl IntoView + use<> {
     let title = view.report.title.clone();
     let description = view.report.answers().join(" ");
     let preview = origin.map(|origin| {
-        // What chats and other sites show of a link; they want whole addresses.
+        // They want whole addresses.
         let picture = format!("{origin}/r/{token}/charts/1.png");
         view! {
             <Meta property="og:url" content=format!("{origin}/r/{token}") />
@@ -70,14 +77,20 @@ fn page(view: &ReportView, token: &str, origin: Option<&str>) -> impl IntoView +
         }
     });
     view! {
-        <Title text=format!("Report of {title}") />
         <Meta name="description" content=description.clone() />
         <Meta name="robots" content="noindex, nofollow" />
         <Meta property="og:type" content="article" />
         <Meta property="og:site_name" content="Podium" />
-        <Meta property="og:title" content=title.clone() />
+        <Meta property="og:title" content=title />
         <Meta property="og:description" content=description />
         {preview}
+    }
+}
+
+fn page(view: &ReportView, token: &str) -> impl IntoView + use<> {
+    let title = view.report.title.clone();
+    view! {
+        <Title text=format!("Report of {title}") />
         <h1>{title}</h1>
         <p class="muted">{format!("Report of {}", crate::format::absolute(view.created_at))}</p>
         {report_body(&view.report, &format!("/r/{token}/charts"))}
