@@ -16,6 +16,17 @@ fn problem(from: &str, to: &str) -> Problem {
 }
 
 #[test]
+fn nodes_at_once_are_one_unless_the_plan_says_otherwise() {
+    let with = |more: &str| read(&PLAN.replace("{tier: 2,", &format!("{{{more}tier: 2,"))).plan;
+    assert_eq!(with("").unwrap().search.parallelism, 1);
+    assert_eq!(with("parallelism: 4, ").unwrap().search.parallelism, 4);
+    for wrong in ["0", "65", "many"] {
+        let told = problem("{tier: 2,", &format!("{{parallelism: {wrong}, tier: 2,"));
+        assert_eq!(told.path, "search.parallelism", "{wrong}");
+    }
+}
+
+#[test]
 fn a_plan_of_the_full_schema_reads() {
     let reading = read(PLAN);
     assert_eq!(reading.problems, []);
