@@ -17,6 +17,7 @@ mod left_behind;
 mod llama_server;
 mod load;
 mod machines;
+mod operate;
 mod options_files;
 mod outage;
 mod preflight;
