@@ -121,7 +121,7 @@ fn tokens_section(
     });
     let table = (!tokens.is_empty()).then(|| {
         view! {
-            <div class="table-scroll">
+            <div class="table-scroll" tabindex="0">
                 <table>
                     <caption>"Your tokens"</caption>
                     <thead>

@@ -47,7 +47,7 @@ fn table(lines: &[AuditLine]) -> AnyView {
         }
     });
     view! {
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption>"Newest first"</caption>
                 <thead>

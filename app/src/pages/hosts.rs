@@ -375,7 +375,7 @@ fn partitions(cluster: &ClusterFacts) -> impl IntoView + use<> {
         }
     });
     view! {
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption>{format!("Partitions of the cluster (Slurm {})", cluster.version)}</caption>
                 <thead>
@@ -429,7 +429,7 @@ fn frameworks(facts: &HostFacts) -> AnyView {
         })
         .collect_view();
     view! {
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption>"Frameworks that can be started here"</caption>
                 <thead>

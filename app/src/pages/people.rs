@@ -56,7 +56,7 @@ fn page(
         {open}
         {notice}
         {fresh}
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption>"Viewers read; runners start, stop and share runs as well; admins may do everything."</caption>
                 <thead>

@@ -98,7 +98,7 @@ fn shares(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> 
     let lines = view.shares.iter().map(|share| share_line(share, &run)).collect_view();
     let table = (!view.shares.is_empty()).then(|| {
         view! {
-            <div class="table-scroll">
+            <div class="table-scroll" tabindex="0">
                 <table>
                     <caption>"Links to this report"</caption>
                     <thead>

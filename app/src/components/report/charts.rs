@@ -119,7 +119,7 @@ fn table(data: &ChartData, title: &str) -> AnyView {
     view! {
         <details>
             <summary>"Data of this chart"</summary>
-            <div class="table-scroll">
+            <div class="table-scroll" tabindex="0">
                 <table>
                     <caption>{title.to_owned()}</caption>
                     <thead>

@@ -67,7 +67,7 @@ pub(super) fn table<'a>(caption: String, columns: &[Column], rows: impl Iterator
         })
         .collect_view();
     view! {
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption>{caption}</caption>
                 <thead>

@@ -23,7 +23,7 @@ fn curve(curve: &SearchCurve) -> AnyView {
     let rows = curve.points.iter().map(point).collect_view();
     view! {
         {found}
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table data-candidate=curve.candidate_id.clone()>
                 <caption>{caption}</caption>
                 {head(&curve.axis.columns())}

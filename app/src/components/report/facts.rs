@@ -42,7 +42,7 @@ pub(super) fn handoffs(report: &Report) -> AnyView {
         <p>
             "SGLang is not the winner here. Profile these scenarios at exactly these lengths, not at a profiler's default ones."
         </p>
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption class="visually-hidden">"Scenarios to profile, lengths in tokens"</caption>
                 {head(&["Scenario", "Input tokens", "Output tokens", "Prefill profile", "Decode profile"])}

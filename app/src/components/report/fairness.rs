@@ -21,7 +21,7 @@ pub(super) fn proof(report: &Report) -> AnyView {
     let lines = report.fairness.iter().map(line).collect_view();
     let body = view! {
         <p>{summary}</p>
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table class="fairness">
                 <caption class="visually-hidden">"Whether the comparison was fair"</caption>
                 {head(&["Condition", "Finding", "Evidence"])}

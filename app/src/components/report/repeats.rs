@@ -16,7 +16,7 @@ pub(super) fn repeats(report: &Report) -> AnyView {
     let baselines = report.steadiness().map(|(row, found)| baseline(row, found)).collect_view();
     let machine = (!baselines.is_empty()).then(|| {
         view! {
-            <div class="table-scroll">
+            <div class="table-scroll" tabindex="0">
                 <table>
                     <caption>"The machine: each baseline's measurements in order of time"</caption>
                     {head(&["Scenario", "Framework", "Machine unchanged", "Evidence"])}
@@ -29,7 +29,7 @@ pub(super) fn repeats(report: &Report) -> AnyView {
         <p>
             "The baseline and the best two of each framework were launched and measured again, in alternating order. A row has the figures of its middle repeat; the first pass, by which they were chosen, is not among them. The difference to the next is a tie where its interval holds 0; a tie does not change the order."
         </p>
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption class="visually-hidden">"Repeated candidates, best first in each scenario"</caption>
                 {head(

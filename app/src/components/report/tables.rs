@@ -113,7 +113,7 @@ pub(super) fn not_selected(report: &Report) -> AnyView {
         <p>
             "A record of configurations that were tried and not selected because they failed, were skipped, or completed and missed the SLA."
         </p>
-        <div class="table-scroll">
+        <div class="table-scroll" tabindex="0">
             <table>
                 <caption class="visually-hidden">"Failed or SLA-failing candidates"</caption>
                 {head(&["Framework", "Scenario", "Candidate", "Status", "SLA", "Reason"])}
