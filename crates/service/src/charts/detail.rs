@@ -16,8 +16,11 @@ type Latency = fn(&Profile) -> Option<&Distribution>;
 const LATENCIES: [(&str, &str, Latency); 2] =
     [("ttft", "TTFT", |profile| profile.ttft_ms.as_ref()), ("tpot", "TPOT", |profile| profile.tpot_ms.as_ref())];
 
+/// A percentile of the heat map: its name, and where it is found.
+type Percentile = (&'static str, fn(&Distribution) -> f64);
+
 /// The percentiles of the heat map.
-const PERCENTILES: [(&str, fn(&Distribution) -> f64); 6] = [
+const PERCENTILES: [Percentile; 6] = [
     ("p25", |spread| spread.p25),
     ("p50", |spread| spread.p50),
     ("p75", |spread| spread.p75),
@@ -116,7 +119,7 @@ fn steps(spread: &Distribution) -> Vec<(f64, f64)> {
 fn heat_map(report: &Report, profiles: &[&Profile], index: usize, scenario: &str) -> ChartModel {
     let series = per_profile(report, profiles, |profile| {
         let spread = profile.ttft_ms.as_ref();
-        let cell = |(column, (_, of)): (usize, &(&str, fn(&Distribution) -> f64))| Some((column as f64, of(spread?)));
+        let cell = |(column, (_, of)): (usize, &Percentile)| Some((column as f64, of(spread?)));
         PERCENTILES.iter().enumerate().filter_map(cell).collect()
     });
     let columns = PERCENTILES.iter().map(|(name, _)| (*name).to_owned()).collect();

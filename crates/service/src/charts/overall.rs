@@ -14,8 +14,11 @@ const MAX_EFFECTS: usize = 24;
 /// Lines of the parallel coordinates at most.
 const MAX_LINES: usize = 40;
 
+/// A figure of the parallel coordinates: its name, its unit, and where it is found.
+type Measured = (&'static str, &'static str, fn(&ResultRow) -> Option<f64>);
+
 /// The figures of the parallel coordinates.
-const AXES: [(&str, &str, fn(&ResultRow) -> Option<f64>); 6] = [
+const AXES: [Measured; 6] = [
     ("requests", "req/s", |row| row.metrics.request_throughput),
     ("output tokens", "tok/s", |row| row.metrics.output_token_throughput),
     ("p50 TTFT", "ms", ResultRow::sla_ttft_ms),
@@ -93,9 +96,7 @@ fn parallel(rows: &[&ResultRow], index: usize, scenario: &str) -> ChartModel {
     // An axis on which nobody has a figure says nothing.
     let axes: Vec<_> = AXES.into_iter().filter(|(_, _, of)| rows.iter().any(|row| of(row).is_some())).collect();
     let line = |row: &&ResultRow| {
-        let value = |(place, (_, _, of)): (usize, &(_, _, fn(&ResultRow) -> Option<f64>))| {
-            Some(point(row, place as f64, of(row)?))
-        };
+        let value = |(place, (_, _, of)): (usize, &Measured)| Some(point(row, place as f64, of(row)?));
         let points = axes.iter().enumerate().filter_map(value).collect();
         series(&row.framework, points)
     };
