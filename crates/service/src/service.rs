@@ -36,12 +36,7 @@ impl Service {
     }
 
     /// As [`Service::new`], with what tells this machine from others.
-    pub fn on_machine(
-        store: Store,
-        host: Host,
-        data_dir: impl Into<PathBuf>,
-        machine: impl Into<String>,
-    ) -> Self {
+    pub fn on_machine(store: Store, host: Host, data_dir: impl Into<PathBuf>, machine: impl Into<String>) -> Self {
         let (data_dir, machine) = (data_dir.into(), machine.into());
         Service { inner: Arc::new(Inner { store, host, machine, data_dir, hub: OnceLock::new() }) }
     }
