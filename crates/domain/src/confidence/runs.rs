@@ -22,9 +22,8 @@ pub fn fold_runs(rows: Vec<ResultRow>) -> (Vec<ResultRow>, Vec<ResultRow>) {
         .into_values()
         .flat_map(|group| {
             let folded = fold(&rows, &group);
-            group.into_iter().filter_map(move |index| match &folded {
-                Some((stands, repeats)) => Some((index, (index == *stands).then(|| repeats.clone()))),
-                None => None,
+            group.into_iter().filter_map(move |index| {
+                folded.as_ref().map(|(stands, repeats)| (index, (index == *stands).then(|| repeats.clone())))
             })
         })
         .collect();

@@ -230,7 +230,7 @@ mod tests {
         let events = [RunEvent::Note { text: "a\nb".to_owned() }];
         let path = put(&folder, id, &finished(), &events).unwrap();
         assert_eq!(put(&folder, id, &finished(), &events).unwrap(), path, "once more is the same");
-        assert_eq!(waiting(&folder), [path.clone()]);
+        assert_eq!(waiting(&folder), std::slice::from_ref(&path));
 
         let back = take(&path).unwrap();
         let (was, is) = (finished(), back.finished);

@@ -3,7 +3,7 @@ use podium_domain::measure::{ClientHealth, SeriesPoint, Summary};
 use podium_domain::stats::Distribution;
 use podium_domain::status::{LaunchState, MeasurementStatus};
 use podium_domain::validity::Validity;
-use podium_store::{Error, FinishedMeasurement, LaunchUpdate, NewMeasurement, Samples, new_id};
+use podium_store::{Error, FinishedMeasurement, LaunchUpdate, NewMeasurement, Samples};
 
 use crate::fixture::{claim, event, launch, measurement, queue_run_on, run_with_candidate, store};
 

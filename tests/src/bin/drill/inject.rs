@@ -39,7 +39,7 @@ pub async fn inject(stage: &Stage, set: &mut Set, draw: &Draw) -> bool {
             set.disk.is_some()
         }
         Fault::ClockStep => {
-            let step = if draw.choice % 2 == 0 { "+3600\n" } else { "-3600\n" };
+            let step = if draw.choice.is_multiple_of(2) { "+3600\n" } else { "-3600\n" };
             std::fs::write(&set.clock, step).is_ok()
         }
         Fault::PortStolen => steal_port(stage, set).await,
