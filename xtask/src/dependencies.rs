@@ -67,6 +67,13 @@ fn collect_identifiers(folder: &Path, identifiers: &mut BTreeSet<String>) -> Res
             collect_identifiers(&path, identifiers)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            // A module may be a file of another crate's tests.
+            for named in text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \"")?.strip_suffix("\"]")) {
+                let module = path.with_file_name(named);
+                let shared =
+                    fs::read_to_string(&module).with_context(|| format!("cannot read {}", module.display()))?;
+                identifiers.extend(identifiers_in(&shared).map(str::to_owned));
+            }
             identifiers.extend(identifiers_in(&text).map(ToOwned::to_owned));
         }
     }
