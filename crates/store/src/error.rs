@@ -69,6 +69,8 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Error::Unavailable(error)
             }
+            // A URL that cannot be read.
+            sqlx::Error::Configuration(_) => Error::Refused(error),
             // Class 08 is a broken connection; 57P01 to 57P03 are shutdown, crash and "starting up"; class 53 is a
             // server without connections, memory or disk space, which somebody gives back.
             sqlx::Error::Database(database)
