@@ -1,7 +1,7 @@
 import { expect, type Page } from '@playwright/test';
 
 /** A result row as Podium and its command line write it. */
-function row(framework: string, candidate: string, rate: number, flags: string): string {
+export function row(framework: string, candidate: string, rate: number, flags: string): string {
   return JSON.stringify({
     framework,
     candidate_id: candidate,

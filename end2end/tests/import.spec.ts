@@ -1,21 +1,9 @@
 import { expect, test } from '../support/fixtures';
+import { row } from '../support/imported';
 
 test.use({ javaScriptEnabled: false });
 
-/** A result row as Podium and its command line write it. */
-function row(framework: string, candidate: string, rate: number): string {
-  return JSON.stringify({
-    framework,
-    candidate_id: candidate,
-    model: 'org/Imported-1B',
-    status: 'ok',
-    workload: { scenario: 'chat', num_prompts: 500 },
-    metrics: { request_throughput: rate, output_token_throughput: rate * 40 },
-    sla: { passed: true },
-  });
-}
-
-const rows = Buffer.from(`${row('vllm', 'vllm-a', 2)}\n${row('sglang', 'sglang-b', 3)}\n`);
+const rows = Buffer.from(`${row('vllm', 'vllm-a', 2, '')}\n${row('sglang', 'sglang-b', 3, '')}\n`);
 
 test('results are imported, found, noted, deleted and brought back without scripts', async ({ page, problems }) => {
   await page.goto('/import');

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use podium_domain::framework::Framework;
 use podium_domain::status::RunStatus;
-use podium_launcher::{Environment, Host, LocalHost, LocalHostOptions};
+use podium_launcher::{Environment, Host, LocalHost, LocalHostOptions, SshConfig};
 use podium_service::{Caller, CandidateView, ReportView, RunView, Service, StartRun, Worker, WorkerOptions};
 use podium_store::testing::TestDatabase;
 use podium_store::{Launch, Measurement, Row, Store};
@@ -128,15 +128,14 @@ impl Bench {
 
     /// Queues a run of these frameworks of a plan.
     pub async fn start_only(&self, yaml: impl Into<String>, frameworks: Option<Vec<Framework>>) -> Uuid {
-        let start = StartRun {
-            yaml: yaml.into(),
-            host_id: None,
-            frameworks,
-            skip_missing: false,
-            idle_engines: false,
-            smoke: Default::default(),
-        };
+        let start = StartRun { frameworks, ..StartRun::of(yaml) };
         self.start_with(start).await
+    }
+
+    /// Adds a host and queues a run on it.
+    pub async fn start_on(&self, name: &str, config: &SshConfig, yaml: impl Into<String>) -> Uuid {
+        let added = self.service.add_host(Caller::owner(), name, config).await.expect("the host is added");
+        self.start_with(StartRun { host_id: Some(added.id), ..StartRun::of(yaml) }).await
     }
 
     /// Queues a run.

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod binaries;
 pub mod engines;
+pub mod hostile;
 pub mod plans;
 pub mod podman;
 pub mod quiet;

@@ -176,6 +176,13 @@ impl Slurm {
         jobs.collect()
     }
 
+    /// The number of the only job in the queue.
+    pub fn only_job(&self) -> u32 {
+        let jobs = self.jobs();
+        let [(job, ..)] = jobs[..] else { panic!("not one job: {jobs:?}") };
+        job
+    }
+
     /// Takes both nodes away from everybody else, by jobs that only hold them; their numbers.
     pub fn occupy(&self) -> Vec<String> {
         let words = ["sbatch", "--parsable", "--job-name=other", "--output=/dev/null", "--nodes=1"];

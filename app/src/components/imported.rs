@@ -5,6 +5,7 @@ use leptos_meta::Title;
 use podium_service::{ImportedRowView, RunFile, RunView};
 
 use super::{Crumbs, FrameworkMark, Labels, Moment, RunTab, RunTabs, StatusMark, review};
+use crate::components::ScrollTable;
 use crate::format::{bytes, counted};
 use crate::words;
 
@@ -54,22 +55,11 @@ pub fn imported_run(run: &RunView) -> AnyView {
         </div>
         <section>
             <h2>"Results"</h2>
-            <div class="table-scroll" tabindex="0" role="region" aria-label="Results">
-                <table>
-                    <caption>{caption}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Candidate"</th>
-                            <th scope="col">"Framework"</th>
-                            <th scope="col">"Scenario"</th>
-                            <th scope="col">"Load"</th>
-                            <th scope="col">"Status"</th>
-                            <th scope="col">"Measured by"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            <ScrollTable
+                caption={caption}
+                columns=["Candidate", "Framework", "Scenario", "Load", "Status", "Measured by"]
+                lines={rows}
+            />
         </section>
         <section>
             <h2>"Files"</h2>

@@ -15,6 +15,7 @@ mod preflight;
 mod report;
 mod review;
 mod run_head;
+mod scroll_table;
 
 pub use command::Command;
 use command::words as command_words;
@@ -33,3 +34,4 @@ pub use preflight::preflight;
 pub use report::{chart_figures, report_body, trend_figures};
 pub use review::{review, tag_links};
 pub use run_head::{run_head, run_state};
+pub use scroll_table::ScrollTable;

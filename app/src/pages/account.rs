@@ -5,7 +5,9 @@ use leptos_meta::Title;
 use podium_service::{ApiTokenView, Caller, PersonView, Role};
 use time::OffsetDateTime;
 
-use crate::components::{Command, Moment, TextField, loaded, problem_at, refusal, respond_with, role_choice};
+use crate::components::{
+    Command, Moment, ScrollTable, TextField, loaded, problem_at, refusal, respond_with, role_choice,
+};
 use crate::context::{Accounts, caller, service};
 use crate::error::AppError;
 use crate::posted::{FreshToken, RejectedAccount};
@@ -121,24 +123,12 @@ fn tokens_section(
     });
     let table = (!tokens.is_empty()).then(|| {
         view! {
-            <div class="table-scroll" tabindex="0">
-                <table>
-                    <caption>"Your tokens"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Name"</th>
-                            <th scope="col">"Role"</th>
-                            <th scope="col">"Made"</th>
-                            <th scope="col">"Last used"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col">
-                                <span class="visually-hidden">"Revoke"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody>{tokens.iter().map(token_line).collect_view()}</tbody>
-                </table>
-            </div>
+            <ScrollTable
+                caption="Your tokens"
+                columns=["Name", "Role", "Made", "Last used", "State"]
+                actions="Revoke"
+                lines={tokens.iter().map(token_line).collect_view()}
+            />
         }
     });
     let wrong = |field: &str| problem_at(rejected, field);

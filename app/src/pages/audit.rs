@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use podium_service::AuditLine;
 use uuid::Uuid;
 
-use crate::components::{EmptyState, Moment, loaded};
+use crate::components::{EmptyState, Moment, ScrollTable, loaded};
 use crate::context::{caller, service};
 
 /// Lines on one page.
@@ -47,21 +47,11 @@ fn table(lines: &[AuditLine]) -> AnyView {
         }
     });
     view! {
-        <div class="table-scroll" tabindex="0">
-            <table>
-                <caption>"Newest first"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"When"</th>
-                        <th scope="col">"Who"</th>
-                        <th scope="col">"What"</th>
-                        <th scope="col">"To what"</th>
-                        <th scope="col">"Details"</th>
-                    </tr>
-                </thead>
-                <tbody>{shown.iter().map(line).collect_view()}</tbody>
-            </table>
-        </div>
+        <ScrollTable
+            caption="Newest first"
+            columns=["When", "Who", "What", "To what", "Details"]
+            lines={shown.iter().map(line).collect_view()}
+        />
         {older}
     }
     .into_any()

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::containers::container_fields;
 use self::slurm::slurm_fields;
-use crate::components::{FrameworkMark, Moment, loaded};
+use crate::components::{FrameworkMark, Moment, ScrollTable, loaded};
 use crate::context::{caller, service};
 use crate::error::AppError;
 use crate::format::bytes;
@@ -375,21 +375,11 @@ fn partitions(cluster: &ClusterFacts) -> impl IntoView + use<> {
         }
     });
     view! {
-        <div class="table-scroll" tabindex="0">
-            <table>
-                <caption>{format!("Partitions of the cluster (Slurm {})", cluster.version)}</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Partition"</th>
-                        <th scope="col">"Nodes"</th>
-                        <th scope="col">"GPUs of a node"</th>
-                        <th scope="col">"Longest job"</th>
-                        <th scope="col">"Takes jobs"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </div>
+        <ScrollTable
+            caption={format!("Partitions of the cluster (Slurm {})", cluster.version)}
+            columns=["Partition", "Nodes", "GPUs of a node", "Longest job", "Takes jobs"]
+            lines={rows.collect_view()}
+        />
     }
 }
 
@@ -429,19 +419,11 @@ fn frameworks(facts: &HostFacts) -> AnyView {
         })
         .collect_view();
     view! {
-        <div class="table-scroll" tabindex="0">
-            <table>
-                <caption>"Frameworks that can be started here"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Framework"</th>
-                        <th scope="col">"Version"</th>
-                        <th scope="col">"Program"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        <ScrollTable
+            caption="Frameworks that can be started here"
+            columns=["Framework", "Version", "Program"]
+            lines={rows}
+        />
     }
     .into_any()
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use podium_service::{PersonState, PersonView, Role};
 
-use crate::components::{Command, TextField, loaded, problem_at, refusal, respond_with, role_choice};
+use crate::components::{Command, ScrollTable, TextField, loaded, problem_at, refusal, respond_with, role_choice};
 use crate::context::{Accounts, caller, public_origin, service};
 use crate::format::absolute;
 use crate::posted::{FreshInvitation, RejectedPerson};
@@ -56,22 +56,12 @@ fn page(
         {open}
         {notice}
         {fresh}
-        <div class="table-scroll" tabindex="0">
-            <table>
-                <caption>"Viewers read; runners start, stop and share runs as well; admins may do everything."</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Name"</th>
-                        <th scope="col">"Role"</th>
-                        <th scope="col">"State"</th>
-                        <th scope="col">
-                            <span class="visually-hidden">"What can be done"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody>{people.iter().map(line).collect_view()}</tbody>
-            </table>
-        </div>
+        <ScrollTable
+            caption="Viewers read; runners start, stop and share runs as well; admins may do everything."
+            columns=["Name", "Role", "State"]
+            actions="What can be done"
+            lines={people.iter().map(line).collect_view()}
+        />
         <section id="add">
             <h2>"Add somebody"</h2>
             <form class="card sign-in" method="post" action="/people">

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 use leptos_router::params::ParamsMap;
 use podium_service::{Pick, ReportView, ShareView};
 
-use crate::components::{Command, Crumbs, EmptyState, Moment, RunTab, RunTabs, loaded, report_body};
+use crate::components::{Command, Crumbs, EmptyState, Moment, RunTab, RunTabs, ScrollTable, loaded, report_body};
 use crate::context::{caller, id, service};
 use crate::islands::ShareForm;
 use crate::posted::FreshLink;
@@ -98,22 +98,12 @@ fn shares(view: &ReportView, fresh: Option<FreshLink>) -> impl IntoView + use<> 
     let lines = view.shares.iter().map(|share| share_line(share, &run)).collect_view();
     let table = (!view.shares.is_empty()).then(|| {
         view! {
-            <div class="table-scroll" tabindex="0">
-                <table>
-                    <caption>"Links to this report"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Made"</th>
-                            <th scope="col">"Shows"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col">
-                                <span class="visually-hidden">"Revoke"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody>{lines}</tbody>
-                </table>
-            </div>
+            <ScrollTable
+                caption="Links to this report"
+                columns=["Made", "Shows", "State"]
+                actions="Revoke"
+                lines={lines}
+            />
         }
     });
     let form = share_form(&view.id.to_string(), &run, fresh);

@@ -393,4 +393,4 @@ pub fn framework_name(id: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

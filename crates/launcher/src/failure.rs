@@ -192,7 +192,7 @@ pub struct LaunchFailure {
 
 impl LaunchFailure {
     /// A failure without evidence, hint or exit.
-    pub(crate) fn new(stage: LaunchStage, class: FailureClass, reason: impl Into<String>) -> Self {
+    pub fn new(stage: LaunchStage, class: FailureClass, reason: impl Into<String>) -> Self {
         Self { stage, class, reason: reason.into(), evidence: Vec::new(), hint: None, exit: None }
     }
 

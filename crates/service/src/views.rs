@@ -75,6 +75,20 @@ pub struct StartRun {
     pub smoke: SmokeChoice,
 }
 
+impl StartRun {
+    /// All of a plan on this machine, nothing out of the ordinary.
+    pub fn of(yaml: impl Into<String>) -> Self {
+        StartRun {
+            yaml: yaml.into(),
+            host_id: None,
+            frameworks: None,
+            skip_missing: false,
+            idle_engines: false,
+            smoke: SmokeChoice::default(),
+        }
+    }
+}
+
 /// When a minimal server of each framework is started, asked and stopped before anything is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,9 +11,10 @@ use podium_launcher::{
     ContainerConfig, ContainerPlace, EngineSpec, Environment, FailureClass, Host, LeftoverKind, LocalHost,
     LocalHostOptions, LogLimits, SshConfig,
 };
-use podium_service::{Caller, StartRun};
+use podium_service::Caller;
 use podium_tests::bench::{Bench, EndedRun};
 use podium_tests::binaries::{podium, podium_program, run};
+use podium_tests::hostile::HOSTILE;
 use podium_tests::podman::{IMAGE, Podman};
 use podium_tests::sshd::Sshd;
 use podium_tests::wait::until;
@@ -21,14 +22,6 @@ use podium_tests::{engines, plans, quiet};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-async fn start(bench: &Bench, config: &SshConfig, yaml: String) -> Uuid {
-    let added = bench.service.add_host(Caller::owner(), "box", config).await.expect("the host is added");
-    let host_id = Some(added.id);
-    let smoke = Default::default();
-    let start = StartRun { yaml, host_id, frameworks: None, skip_missing: false, idle_engines: false, smoke };
-    bench.start_with(start).await
-}
 
 fn assert_measured_in_containers(run: &EndedRun, candidates: usize) {
     assert_eq!(run.view.item.status, RunStatus::Completed, "{:?}", run.view.failure);
@@ -51,7 +44,7 @@ fn assert_measured_in_containers(run: &EndedRun, candidates: usize) {
 async fn a_whole_plan_runs_in_containers_of_this_machine_and_its_image_is_recorded() {
     let _quiet = quiet::shared().await;
     let (bench, podman) = (Bench::new().await, Podman::start());
-    let run_id = start(&bench, &podman.host(&[]), plans::text("simulated.yaml")).await;
+    let run_id = bench.start_on("box", &podman.host(&[]), plans::text("simulated.yaml")).await;
     let run = bench.carry_out(run_id).await;
     assert_measured_in_containers(&run, 4);
     assert_eq!(podman.containers(), Vec::<String>::new());
@@ -75,7 +68,7 @@ async fn a_whole_plan_runs_in_containers_of_a_host_behind_ssh() {
     let _quiet = quiet::shared().await;
     let (bench, podman, sshd) = (Bench::new().await, Podman::start(), Sshd::start().await);
     let config = SshConfig { container: Some(podman.config(&[])), ..sshd.config() };
-    let run_id = start(&bench, &config, plans::text("simulated.yaml")).await;
+    let run_id = bench.start_on("box", &config, plans::text("simulated.yaml")).await;
     let run = bench.carry_out(run_id).await;
     assert_measured_in_containers(&run, 4);
     assert_eq!(podman.containers(), Vec::<String>::new());
@@ -101,7 +94,7 @@ async fn interrupt_here(bench: &Bench, run_id: Uuid) {
 async fn a_cancelled_run_leaves_no_container() {
     let _quiet = quiet::shared().await;
     let (bench, podman) = (Bench::new().await, Podman::start());
-    let run_id = start(&bench, &podman.host(&[]), quick_and_long()).await;
+    let run_id = bench.start_on("box", &podman.host(&[]), quick_and_long()).await;
     let working = bench.work();
     interrupt_here(&bench, run_id).await;
     assert_eq!(podman.containers(), [format!("podium-{}", bench.launches(run_id).await[0].id.simple())]);
@@ -117,7 +110,7 @@ async fn a_cut_connection_leaves_no_container_on_the_host() {
     let _quiet = quiet::shared().await;
     let (bench, podman, sshd) = (Bench::new().await, Podman::start(), Sshd::start().await);
     let config = SshConfig { container: Some(podman.config(&[])), ..sshd.config() };
-    let run_id = start(&bench, &config, quick_and_long()).await;
+    let run_id = bench.start_on("box", &config, quick_and_long()).await;
     let working = bench.work();
     interrupt_here(&bench, run_id).await;
     assert_eq!(podman.containers().len(), 1);
@@ -131,7 +124,7 @@ async fn a_cut_connection_leaves_no_container_on_the_host() {
 async fn the_container_of_a_killed_worker_is_removed_by_the_next() {
     let _quiet = quiet::shared().await;
     let (bench, podman) = (Bench::new().await, Podman::start());
-    let run_id = start(&bench, &podman.host(&[]), quick_and_long()).await;
+    let run_id = bench.start_on("box", &podman.host(&[]), quick_and_long()).await;
     let folder = bench.folder().display().to_string();
     let mut worker = podium(["worker", "--data-dir", &folder, "--database-url", &bench.database_url])
         .spawn()
@@ -158,7 +151,8 @@ async fn engines_in_a_container_that_runs_already_leave_it_as_it_was() {
     let places = [(Framework::Vllm, place)].into_iter().collect();
     let config =
         SshConfig { container: Some(ContainerConfig { places, ..podman.config(&[]) }), ..SshConfig::default() };
-    let run_id = start(&bench, &config, quick_and_long().replace("podium sim", &format!("{program} sim"))).await;
+    let run_id =
+        bench.start_on("box", &config, quick_and_long().replace("podium sim", &format!("{program} sim"))).await;
     let working = bench.work();
     interrupt_here(&bench, run_id).await;
     let inside = || podman.must(&["exec", "own", "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]);
@@ -208,42 +202,6 @@ async fn ended(host: &Host, argv: &[String], env: &[(String, String)]) -> (podiu
     length.wait_for(|length| length.closed).await.expect("the log ends");
     (failure, String::from_utf8_lossy(&engine.log().collect().expect("the log can be read")).into_owned())
 }
-
-/// Words that a shell, an option parser or a reader of lists would take for more than words.
-const HOSTILE: &[&str] = &[
-    "",
-    " ",
-    "$(touch pwned)",
-    "`touch pwned`",
-    "; touch pwned #",
-    "a b  c",
-    "'",
-    "\"",
-    "\\",
-    "'\"'\"'",
-    "$HOME",
-    "~",
-    "*",
-    "{a,b}",
-    "a\nb",
-    "\n",
-    "\r\n",
-    "\t",
-    "--",
-    "--rm",
-    "-v",
-    "--privileged",
-    "[\"a\"]",
-    "{{.Names}}",
-    "a,b=c",
-    "a:b:ro",
-    "&& true",
-    "| cat",
-    "> pwned",
-    "é漢😀",
-    "\u{7f}\u{1}",
-    "%s%n",
-];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arguments_and_variables_arrive_byte_for_byte_in_containers() {

@@ -20,7 +20,7 @@ async fn what_needs_more_memory_than_a_candidate_that_ran_out_is_not_tried() {
     );
     let yaml = plans::plan("one_scenario.yaml", &[framework]);
     let smoke = SmokeChoice::Never;
-    let start = StartRun { yaml, host_id: None, frameworks: None, skip_missing: false, idle_engines: false, smoke };
+    let start = StartRun { smoke, ..StartRun::of(yaml) };
     let run_id = bench.start_with(start).await;
     let run = bench.carry_out(run_id).await;
 

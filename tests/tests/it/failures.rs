@@ -59,14 +59,7 @@ async fn a_command_that_does_not_exist_is_skipped_where_that_was_asked_for() {
     let bench = Bench::new().await;
     let frameworks = [missing(), plans::framework("sglang", &plans::simulated("sglang", ""))];
     let yaml = plans::plan("one_scenario.yaml", &frameworks);
-    let start = StartRun {
-        yaml,
-        host_id: None,
-        frameworks: None,
-        skip_missing: true,
-        idle_engines: false,
-        smoke: Default::default(),
-    };
+    let start = StartRun { skip_missing: true, ..StartRun::of(yaml) };
     let run_id = bench.start_with(start).await;
     let run = bench.carry_out(run_id).await;
     assert_failed(run.only(Framework::Vllm), CandidateStatus::Skipped, "environment gap: `no-such-engine`");

@@ -22,14 +22,7 @@ async fn queue(bench: &Bench, host: Option<&SshConfig>) -> Uuid {
         Some(config) => Some(bench.service.add_host(Caller::owner(), "far", config).await.expect("it is added").id),
         None => None,
     };
-    let start = StartRun {
-        yaml: plan(),
-        host_id,
-        frameworks: None,
-        skip_missing: false,
-        idle_engines: false,
-        smoke: Default::default(),
-    };
+    let start = StartRun { host_id, ..StartRun::of(plan()) };
     bench.start_with(start).await
 }
 

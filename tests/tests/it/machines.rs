@@ -38,7 +38,7 @@ fn start(host_id: Option<uuid::Uuid>) -> StartRun {
     let flags = "{max_model_len: 4096}";
     let framework = plans::with_flags("vllm", &plans::simulated("vllm", ""), flags, "{}");
     let yaml = plans::plan("one_scenario.yaml", &[framework]);
-    StartRun { yaml, host_id, frameworks: None, skip_missing: false, idle_engines: false, smoke: Default::default() }
+    StartRun { host_id, ..StartRun::of(yaml) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -67,14 +67,7 @@ impl Fragile {
         let flags = "{max_model_len: 4096}";
         let framework = plans::with_flags("vllm", &plans::simulated("vllm", ""), flags, "{}");
         let yaml = plans::plan("drill.yaml", &[framework]);
-        let start = StartRun {
-            yaml,
-            host_id: None,
-            frameworks: None,
-            skip_missing: false,
-            idle_engines: false,
-            smoke: Default::default(),
-        };
+        let start = StartRun::of(yaml);
         self.service.start_run(Caller::owner(), start).await.expect("the run is queued")
     }
 

@@ -123,14 +123,7 @@ async fn a_smoke_test_is_kept_with_the_run_and_not_repeated_for_the_same_version
     let bench = Bench::new().await;
     let framework = plans::with_flags("vllm", &plans::simulated("vllm", ""), "{max_model_len: 4096}", "{}");
     let yaml = plans::plan("one_scenario.yaml", &[framework]);
-    let start = || StartRun {
-        yaml: yaml.clone(),
-        host_id: None,
-        frameworks: None,
-        skip_missing: false,
-        idle_engines: false,
-        smoke: SmokeChoice::Always,
-    };
+    let start = || StartRun { smoke: SmokeChoice::Always, ..StartRun::of(yaml.clone()) };
     let first = bench.start_with(start()).await;
     let first = bench.carry_out(first).await;
     let record =

@@ -23,7 +23,7 @@ async fn bench(slurm: &Slurm) -> Bench {
 
 /// What is started on a host.
 fn on(host_id: Option<Uuid>, yaml: String) -> StartRun {
-    StartRun { yaml, host_id, frameworks: None, skip_missing: false, idle_engines: false, smoke: SmokeChoice::Never }
+    StartRun { host_id, smoke: SmokeChoice::Never, ..StartRun::of(yaml) }
 }
 
 async fn start(bench: &Bench, config: &SshConfig, yaml: String) -> Uuid {
@@ -225,7 +225,7 @@ async fn a_killed_workers_job_is_taken_over_by_the_next() {
         .expect("a worker starts");
     interrupt_here(&bench, run_id).await;
     let before = bench.measurements(run_id).await;
-    let [(job, ..)] = slurm.jobs()[..] else { panic!("not one job: {:?}", slurm.jobs()) };
+    let job = slurm.only_job();
     worker.kill().await.expect("the worker can be killed");
 
     let working = bench.work();
@@ -251,8 +251,7 @@ async fn a_requeued_job_is_waited_for_and_its_measurement_is_taken_again() {
     let run_id = start(&bench, &slurm.config(), quick_and_long()).await;
     let working = bench.work();
     interrupt_here(&bench, run_id).await;
-    let [(job, ..)] = slurm.jobs()[..] else { panic!("not one job: {:?}", slurm.jobs()) };
-    let job = job.to_string();
+    let job = slurm.only_job().to_string();
     slurm.run(&["scontrol", "requeue", &job]);
     until("the run tells of it", async || {
         let notes = notes(&bench, run_id).await;
@@ -277,7 +276,7 @@ async fn a_job_that_somebody_else_cancels_ends_the_run_with_that_reason() {
     let run_id = start(&bench, &slurm.config(), quick_and_long()).await;
     let working = bench.work();
     interrupt_here(&bench, run_id).await;
-    let [(job, ..)] = slurm.jobs()[..] else { panic!("not one job: {:?}", slurm.jobs()) };
+    let job = slurm.only_job();
     slurm.run(&["scancel", &job.to_string()]);
     let run = bench.wait_for_end(run_id).await;
     working.stop().await;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use podium_domain::framework::Framework;
 use podium_domain::status::{CandidateStatus, MeasurementStatus, RunStatus};
 use podium_launcher::{CommandSpec, Environment, Host, HostError, LoadFrom, LocalHost, LocalHostOptions, SshConfig};
-use podium_service::{Caller, StartRun};
+use podium_service::Caller;
 use podium_tests::bench::Bench;
 use podium_tests::binaries::{podium, podium_program, run};
+use podium_tests::hostile::HOSTILE;
 use podium_tests::sshd::Sshd;
 use podium_tests::wait::until;
 use podium_tests::{engines, plans, quiet};
@@ -27,16 +28,7 @@ fn host(config: SshConfig) -> Host {
 }
 
 async fn carry_out(bench: &Bench, config: &SshConfig, yaml: String) -> podium_tests::bench::EndedRun {
-    let added = bench.service.add_host(Caller::owner(), "far", config).await.expect("the host is added");
-    let start = StartRun {
-        yaml,
-        host_id: Some(added.id),
-        frameworks: None,
-        skip_missing: false,
-        idle_engines: false,
-        smoke: Default::default(),
-    };
-    let run_id = bench.start_with(start).await;
+    let run_id = bench.start_on("far", config, yaml).await;
     bench.carry_out(run_id).await
 }
 
@@ -131,39 +123,6 @@ async fn a_real_llama_server_is_measured_from_the_command_line() {
     assert!(gone.stderr.contains("gpu1"), "{gone:?}");
 }
 
-/// Words that a shell, an option parser or a line reader would take for more than words.
-const HOSTILE: &[&str] = &[
-    "",
-    " ",
-    "$(touch pwned)",
-    "`touch pwned`",
-    "; touch pwned #",
-    "a b  c",
-    "'",
-    "\"",
-    "\\",
-    "'\"'\"'",
-    "$HOME",
-    "~",
-    "*",
-    "{a,b}",
-    "a\nb",
-    "\n",
-    "\r\n",
-    "\t",
-    "--",
-    "-oProxyCommand=touch pwned",
-    "!!",
-    "&& true",
-    "| cat",
-    "> pwned",
-    "é漢😀",
-    "\u{7f}\u{1}",
-    "%s%n",
-    "stop",
-    "{\"stop\":1}",
-];
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arguments_arrive_byte_for_byte_on_this_machine_and_over_ssh() {
     let sshd = Sshd::start().await;
@@ -226,20 +185,6 @@ fn two_candidates() -> String {
     plans::plan("quick_and_long.yaml", &frameworks)
 }
 
-/// Queues a run on the host.
-async fn start(bench: &Bench, sshd: &Sshd, yaml: String) -> uuid::Uuid {
-    let added = bench.service.add_host(Caller::owner(), "far", &sshd.config()).await.expect("the host is added");
-    let start = StartRun {
-        yaml,
-        host_id: Some(added.id),
-        frameworks: None,
-        skip_missing: false,
-        idle_engines: false,
-        smoke: Default::default(),
-    };
-    bench.start_with(start).await
-}
-
 /// Waits until the load process of the long measurement works on the host.
 async fn interrupt_here(bench: &Bench, sshd: &Sshd, run_id: uuid::Uuid) {
     let is_load =
@@ -261,7 +206,7 @@ async fn assert_nothing_is_left(sshd: &Sshd) {
 async fn a_cut_connection_fails_one_candidate_with_its_reason_and_the_run_goes_on() {
     let _quiet = quiet::shared().await;
     let (bench, sshd) = (Bench::new().await, Sshd::start().await);
-    let run_id = start(&bench, &sshd, two_candidates()).await;
+    let run_id = bench.start_on("far", &sshd.config(), two_candidates()).await;
     let working = bench.work();
     interrupt_here(&bench, &sshd, run_id).await;
     sshd.cut();
@@ -293,7 +238,7 @@ async fn a_cancelled_run_leaves_nothing_on_the_host() {
     std::fs::write(&lengths, "100\n90\n").expect("a file");
     let spread = format!("input_len_distribution: {{kind: empirical, path: {}}}", lengths.display());
     let yaml = two_candidates().replace("num_prompts: 24", &format!("num_prompts: 24\n  {spread}"));
-    let run_id = start(&bench, &sshd, yaml).await;
+    let run_id = bench.start_on("far", &sshd.config(), yaml).await;
     let working = bench.work();
     interrupt_here(&bench, &sshd, run_id).await;
     assert!(!sshd.at_work().is_empty(), "the engine works on the host");

@@ -6,7 +6,7 @@ use podium_service::{Caller, Pick, RunListItem, RunQuery, Service};
 use uuid::Uuid;
 
 use super::address::Address;
-use crate::components::Moment;
+use crate::components::{Moment, ScrollTable};
 use crate::error::AppError;
 use crate::format::figure_or_dash;
 
@@ -74,23 +74,12 @@ fn candidates(run: Uuid, rows: &[ResultRow], address: &Address) -> AnyView {
         }
     });
     view! {
-        <div class="table-scroll" tabindex="0" role="region" aria-label="Candidates of the run">
-            <table>
-                <caption>"Candidates of the run"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Framework"</th>
-                        <th scope="col">"Candidate"</th>
-                        <th scope="col">"Scenario"</th>
-                        <th scope="col">"Requests, req/s"</th>
-                        <th scope="col">
-                            <span class="visually-hidden">"Add"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody>{lines.collect_view()}</tbody>
-            </table>
-        </div>
+        <ScrollTable
+            caption="Candidates of the run"
+            columns=["Framework", "Candidate", "Scenario", "Requests, req/s"]
+            actions="Add"
+            lines={lines.collect_view()}
+        />
         {more}
     }
     .into_any()

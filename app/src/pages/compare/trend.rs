@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use podium_service::{Trend, TrendPoint};
 use uuid::Uuid;
 
-use crate::components::{Crumbs, Moment, trend_figures};
+use crate::components::{Crumbs, Moment, ScrollTable, trend_figures};
 use crate::format::figure_or_dash;
 
 /// A throughput that fell by more than this share is called a regression.
@@ -24,23 +24,12 @@ pub(super) fn page(trend: &Trend, run: Uuid) -> impl IntoView + use<> {
         <h1>{title}</h1>
         <p class="muted">{crate::format::counted(trend.runs as u64, "run of this plan", "runs of this plan")}</p>
         {trend_figures(trend, run)}
-        <div class="table-scroll" tabindex="0" role="region" aria-label="Best candidates, run by run">
-            <table id="trend">
-                <caption>"Best candidates, run by run"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Framework"</th>
-                        <th scope="col">"Scenario"</th>
-                        <th scope="col">"Run"</th>
-                        <th scope="col">"Version"</th>
-                        <th scope="col">"Candidate"</th>
-                        <th scope="col">"Requests, req/s"</th>
-                        <th scope="col">"Against the run before"</th>
-                    </tr>
-                </thead>
-                <tbody>{lines.collect_view()}</tbody>
-            </table>
-        </div>
+        <ScrollTable
+            id="trend"
+            caption="Best candidates, run by run"
+            columns=["Framework", "Scenario", "Run", "Version", "Candidate", "Requests, req/s", "Against the run before"]
+            lines={lines.collect_view()}
+        />
     }
 }
 

@@ -123,43 +123,10 @@ fn repeats(ended: &[EndedMeasurement<'_>], load: LoadPoint, counted: &[usize]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::ClientHealth;
     use crate::validity::Reason;
 
     fn summary(request_throughput: f64) -> Summary {
-        Summary {
-            planned: 80,
-            sent: 80,
-            completed: 80,
-            failed: 0,
-            never_sent: 0,
-            duration_s: 20.0,
-            request_throughput: Some(request_throughput),
-            output_token_throughput: None,
-            total_token_throughput: None,
-            steady_window_s: None,
-            steady_request_throughput: None,
-            steady_output_token_throughput: None,
-            goodput_rps: None,
-            success_rate: Some(1.0),
-            input_tokens: None,
-            output_tokens: None,
-            cached_input_tokens: None,
-            input_len: None,
-            output_len: None,
-            ttft_ms: Distribution::of(&mut [100.0]),
-            user_ttft_ms: None,
-            tpot_ms: None,
-            itl_ms: None,
-            chunk_gap_ms: None,
-            e2e_ms: None,
-            schedule_lag_ms: None,
-            failures: vec![],
-            client: ClientHealth::default(),
-            client_limited: false,
-            validity: Validity::Valid,
-            prompt_set: None,
-        }
+        crate::row::tests::summary(request_throughput, 100.0, 100.0)
     }
 
     fn invalid() -> Summary {

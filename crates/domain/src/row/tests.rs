@@ -160,7 +160,7 @@ fn candidate() -> Candidate {
     }
 }
 
-fn summary(request_throughput: f64, ttft_ms: f64, user_ttft_ms: f64) -> Summary {
+pub(crate) fn summary(request_throughput: f64, ttft_ms: f64, user_ttft_ms: f64) -> Summary {
     let one = |value: f64| Distribution::of(&mut [value]);
     Summary {
         planned: 80,

@@ -108,14 +108,3 @@ fn every_form_fits_its_picture_and_says_that_it_is_simulated() {
         }
     }
 }
-
-/// Writes every chart of the example into the folder `PODIUM_CHART_DIR`, to be looked at.
-#[test]
-#[ignore = "for people who change how charts look"]
-fn charts_to_look_at() {
-    let Some(folder) = std::env::var_os("PODIUM_CHART_DIR").map(std::path::PathBuf::from) else { return };
-    for drawn in for_report(&with_profiles(false)) {
-        let picture = super::png::draw(&drawn.figure.svg).expect("a picture");
-        std::fs::write(folder.join(format!("{}.png", drawn.id)), picture).expect("a folder that can be written");
-    }
-}

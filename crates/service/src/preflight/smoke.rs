@@ -78,14 +78,7 @@ impl SmokeTest<'_> {
     /// # Errors
     /// The host has no free port, or the command cannot be made.
     pub(crate) async fn prepare(&self) -> Result<Prepared, LaunchFailure> {
-        let trouble = |reason: String| LaunchFailure {
-            stage: LaunchStage::Start,
-            class: FailureClass::HostTrouble,
-            reason,
-            evidence: Vec::new(),
-            hint: None,
-            exit: None,
-        };
+        let trouble = |reason: String| LaunchFailure::new(LaunchStage::Start, FailureClass::HostTrouble, reason);
         let mut part = self.part.clone();
         part.search_space.clear();
         part.base_server_flags.retain(|name, value| !is_inside(self.framework, name, value));

@@ -37,14 +37,8 @@ fn why_unanswered(measurements: &[Measurement]) -> String {
 }
 
 fn no_port(error: &std::io::Error) -> LaunchFailure {
-    LaunchFailure {
-        stage: LaunchStage::Start,
-        class: FailureClass::HostTrouble,
-        reason: format!("the machine has no free port for the engine: {error}"),
-        evidence: Vec::new(),
-        hint: None,
-        exit: None,
-    }
+    let reason = format!("the machine has no free port for the engine: {error}");
+    LaunchFailure::new(LaunchStage::Start, FailureClass::HostTrouble, reason)
 }
 
 impl RunTask<'_> {

@@ -24,14 +24,7 @@ pub(super) fn problem_of_own_file(framework: Framework, flags: &FlagMap) -> Opti
 }
 
 fn host_trouble(reason: String) -> LaunchFailure {
-    LaunchFailure {
-        stage: LaunchStage::Start,
-        class: FailureClass::HostTrouble,
-        reason,
-        evidence: Vec::new(),
-        hint: None,
-        exit: None,
-    }
+    LaunchFailure::new(LaunchStage::Start, FailureClass::HostTrouble, reason)
 }
 
 impl RunTask<'_> {

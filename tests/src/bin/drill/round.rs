@@ -150,14 +150,7 @@ async fn prepare(stage: &Stage, draw: &Draw) -> Result<Set, String> {
     let data = disk.as_ref().map_or_else(|| stage.data(), |disk| disk.0.clone());
     let clock = stage.folder().join("clock");
     std::fs::write(&clock, "+0\n").map_err(|error| error.to_string())?;
-    let start = StartRun {
-        yaml: plan(draw.fault),
-        host_id,
-        frameworks: None,
-        skip_missing: false,
-        idle_engines: false,
-        smoke: podium_service::SmokeChoice::Never,
-    };
+    let start = StartRun { host_id, smoke: podium_service::SmokeChoice::Never, ..StartRun::of(plan(draw.fault)) };
     let run_id = stage.service.start_run(owner, start).await.map_err(|error| error.to_string())?;
     let kind = if draw.fault == Fault::ServerKilled { WorkerKind::Server } else { WorkerKind::Worker };
     let mut set =
