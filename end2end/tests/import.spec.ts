@@ -35,7 +35,7 @@ test('results are imported, found, noted, deleted and brought back without scrip
   await expect(page.getByRole('heading', { name: 'No run fits' })).toBeVisible();
   await page.getByLabel('Search').fill('journ twice');
   await page.getByRole('button', { name: 'Show' }).click();
-  await line.getByRole('link', { name: 'Imported journey' }).click();
+  await line.getByRole('link', { name: 'Imported journey', exact: true }).click();
 
   await page.getByRole('link', { name: 'See the report' }).click();
   await page.getByRole('button', { name: 'Create a link' }).click();

@@ -104,7 +104,9 @@ pub(super) struct LoadArgs {
     burstiness: Option<f64>,
 
     /// The rate grows evenly from this to --rate
-    #[arg(long, value_name = "RPS", requires = "rate")]
+    // Clap does not ask for what conflicts with another load that is given, so those are named here.
+    #[arg(long, value_name = "RPS", requires = "rate",
+        conflicts_with_all = ["trace", "concurrency", "burst", "sweep_rate", "sweep_concurrency"])]
     ramp_from: Option<f64>,
 
     /// Requests start at the times of this file: on each line seconds, or an object with `timestamp` in milliseconds
@@ -112,7 +114,8 @@ pub(super) struct LoadArgs {
     trace: Option<PathBuf>,
 
     /// The trace is stretched to this mean rate, for --trace
-    #[arg(long, value_name = "RPS", requires = "trace")]
+    #[arg(long, value_name = "RPS", requires = "trace",
+        conflicts_with_all = ["rate", "concurrency", "burst", "sweep_rate", "sweep_concurrency"])]
     trace_rate: Option<f64>,
 
     /// Requests that are always in flight

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_do_not_fit_a_sweep_are_refused() {
+    fn options_that_do_not_fit_the_load_are_refused() {
         for refused in [
             "--sweep-rate 1,2 --rate 4",
             "--sweep-rate 1,2 --sweep-concurrency 4",
@@ -190,6 +190,8 @@ mod tests {
             "--sweep-rate 1,2 --requests all.jsonl",
             "--sweep-rate 1,2 --json - --format vllm",
             "--sweep-rate 1,2 --ramp-from 1",
+            "--concurrency 2 --ramp-from 1",
+            "--rate 2 --trace-rate 1",
         ] {
             let line = format!("load --base-url u --model m --input-len 8 --output-len 8 {refused}");
             assert!(Load::try_parse_from(line.split(' ')).is_err(), "{refused}");
