@@ -239,26 +239,23 @@ fn host_form(
     let containers = container_fields(key, ssh, &problem_of);
     let cluster = slurm_fields(key, ssh, &problem_of);
     let is_here = ssh.is_here() || ssh.is_cluster_here();
-    let reached = format!("host-{key}-reached");
-    let controller = ssh.load_from == LoadFrom::Controller;
-    let load = format!("host-{key}-load");
+    let reached = one_of_two(
+        format!("host-{key}-reached"),
+        ("reached", "On"),
+        [("ssh", "the host that SSH reaches"), ("here", "this machine, without SSH")],
+        is_here,
+    );
+    let load = one_of_two(
+        format!("host-{key}-load"),
+        ("load_from", "Load comes from"),
+        [("target", "the host, beside the engine"), ("controller", "this machine, through a forwarded port")],
+        ssh.load_from == LoadFrom::Controller,
+    );
     view! {
         <form method="post" action=action>
             {notice}
             {fields.into_iter().collect_view()}
-            <div class="field">
-                <label class="field-label" for=reached.clone()>
-                    "On"
-                </label>
-                <select id=reached name="reached">
-                    <option value="ssh" selected=!is_here>
-                        "the host that SSH reaches"
-                    </option>
-                    <option value="here" selected=is_here>
-                        "this machine, without SSH"
-                    </option>
-                </select>
-            </div>
+            {reached}
             {containers}
             {cluster}
             <div class="field" role="group" aria-labelledby=variables_id>
@@ -269,23 +266,35 @@ fn host_form(
                 {env_problem}
                 <span class="field-hint">"For everything that is started there. No secrets: they are stored."</span>
             </div>
-            <div class="field">
-                <label class="field-label" for=load.clone()>
-                    "Load comes from"
-                </label>
-                <select id=load name="load_from">
-                    <option value="target" selected=!controller>
-                        "the host, beside the engine"
-                    </option>
-                    <option value="controller" selected=controller>
-                        "this machine, through a forwarded port"
-                    </option>
-                </select>
-            </div>
+            {load}
             <button class="button" type="submit">
                 {submit}
             </button>
         </form>
+    }
+}
+
+/// A choice of two, each a value and its words; `second`: the second one is chosen.
+fn one_of_two(
+    id: String,
+    (name, label): (&'static str, &'static str),
+    [first_option, second_option]: [(&'static str, &'static str); 2],
+    second: bool,
+) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label class="field-label" for=id.clone()>
+                {label}
+            </label>
+            <select id=id name=name>
+                <option value=first_option.0 selected=!second>
+                    {first_option.1}
+                </option>
+                <option value=second_option.0 selected=second>
+                    {second_option.1}
+                </option>
+            </select>
+        </div>
     }
 }
 
