@@ -160,7 +160,8 @@ impl Slurm {
         self.try_run(words).unwrap_or_else(|| panic!("{words:?} refused"))
     }
 
-    fn try_run(&self, words: &[&str]) -> Option<String> {
+    /// What a command of Slurm's says; `None` where it refuses.
+    pub fn try_run(&self, words: &[&str]) -> Option<String> {
         let output =
             Command::new(words[0]).args(&words[1..]).env("SLURM_CONF", self.conf()).output().expect("it starts");
         output.status.success().then(|| String::from_utf8(output.stdout).expect("text"))

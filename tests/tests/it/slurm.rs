@@ -258,8 +258,9 @@ async fn a_requeued_job_is_waited_for_and_its_measurement_is_taken_again() {
         notes.iter().any(|note| note.contains(&format!("Slurm took the node of job {job} away"))).then_some(())
     })
     .await;
-    // Slurm lets a job that was put back rest for two minutes.
-    slurm.run(&["scontrol", "update", &format!("JobId={job}"), "StartTime=now"]);
+    // Slurm lets a job that was put back rest for two minutes. It takes no order for one that still leaves its node.
+    let now = ["scontrol", "update", &format!("JobId={job}"), "StartTime=now"];
+    until("the job may start at once", async || slurm.try_run(&now).map(|_said| ())).await;
     let run = bench.wait_for_end(run_id).await;
     working.stop().await;
     assert_all_measured(&run);

@@ -112,9 +112,8 @@ impl RunTask<'_> {
         let again = losses.count < LOSSES;
         let then = if again { "what was being measured is measured again" } else { "it is not tried again" };
         self.note(format!("{}: {}; {then}", candidate.candidate_id, interruption.text)).await?;
-        if let Err(error) = self.host().release().await {
-            tracing::debug!(%error, "a job that lost its node was not cancelled");
-        }
+        // A job that Slurm put back keeps its place in the queue: it is the one that is waited for now.
+        self.host().close().await;
         self.settle().await?;
         Ok(again)
     }
