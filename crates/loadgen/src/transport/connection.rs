@@ -1,6 +1,8 @@
 //! One connection, over whatever the server speaks.
 
+use std::cell::Ref;
 use std::io;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -75,6 +77,25 @@ pub(crate) enum Body {
     Http2(RecvStream),
 }
 
+/// A piece of a body.
+pub(crate) enum Piece<'a> {
+    /// In the buffer that all connections share.
+    Shared(Ref<'a, [u8]>),
+    /// On its own.
+    Own(Bytes),
+}
+
+impl Deref for Piece<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Piece::Shared(piece) => piece,
+            Piece::Own(piece) => piece,
+        }
+    }
+}
+
 impl Connection {
     /// Connects to `target`, `within` this time for each part of it.
     pub async fn open(target: &Target, scratch: &Scratch, within: Duration) -> Result<Self, OpenError> {
@@ -147,11 +168,11 @@ impl Connection {
         })
     }
 
-    /// The next piece of the body, `None` at its end.
-    pub async fn next_piece(&mut self, body: &mut Body) -> Option<Result<Bytes, TransportError>> {
+    /// The next piece of the body, `None` at its end. It must be let go before the thread waits for anything.
+    pub async fn next_piece(&mut self, body: &mut Body) -> Option<Result<Piece<'_>, TransportError>> {
         match (&mut self.wire, body) {
-            (Wire::Http1(http1), Body::Http1) => http1.next_piece().await,
-            (Wire::Http2(http2), Body::Http2(body)) => http2.next_piece(body).await,
+            (Wire::Http1(http1), Body::Http1) => http1.next_piece().await.map(|piece| piece.map(Piece::Shared)),
+            (Wire::Http2(http2), Body::Http2(body)) => http2.next_piece(body).await.map(|piece| piece.map(Piece::Own)),
             // A body of another connection has nothing to come here.
             (Wire::Http1(_), Body::Http2(_)) | (Wire::Http2(_), Body::Http1) => None,
         }

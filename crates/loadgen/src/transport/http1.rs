@@ -7,6 +7,7 @@
 mod body;
 mod head;
 
+use std::cell::Ref;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -127,50 +128,52 @@ impl Http1 {
         }
     }
 
-    /// What the next read of the socket brings of the body, `None` at its end.
-    pub async fn next_piece(&mut self) -> Option<Result<Bytes, TransportError>> {
-        let piece = self.next_data().await;
-        if piece.is_err() {
-            self.keeps = false;
+    /// What the next read of the socket brings of the body, `None` at its end. It must be let go before the thread waits
+    /// for anything.
+    pub async fn next_piece(&mut self) -> Option<Result<Ref<'_, [u8]>, TransportError>> {
+        match self.read_data().await {
+            Ok(true) => Some(Ok(self.scratch.body())),
+            Ok(false) => None,
+            Err(error) => {
+                self.keeps = false;
+                Some(Err(TransportError::Http1(error)))
+            }
         }
-        piece.map_err(TransportError::Http1).transpose()
     }
 
-    async fn next_data(&mut self) -> Result<Option<Bytes>, Http1Error> {
+    /// Reads until the buffer for the body holds something; `false` at the body's end.
+    async fn read_data(&mut self) -> Result<bool, Http1Error> {
         if !self.early.is_empty() {
             // It came with the head, whose read was the latest one.
             let early = std::mem::take(&mut self.early);
-            let data = self.decode(&early)?;
-            if !data.is_empty() {
-                return Ok(Some(data));
+            if self.decode(&early)? {
+                return Ok(true);
             }
         }
         while !self.body.has_ended() {
-            let data = std::future::poll_fn(|cx| {
+            let came = std::future::poll_fn(|cx| {
                 self.poll_read(cx, |this, read| {
-                    if read.is_empty() {
-                        this.body.end_of_connection().map(|()| Bytes::new())
-                    } else {
-                        this.decode(read)
-                    }
+                    if read.is_empty() { this.body.end_of_connection().map(|()| false) } else { this.decode(read) }
                 })
             })
             .await??;
-            if !data.is_empty() {
-                return Ok(Some(data));
+            if came {
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
-    fn decode(&mut self, read: &[u8]) -> Result<Bytes, Http1Error> {
-        let mut data = Vec::with_capacity(read.len());
+    /// Puts what `read` holds of the body into the buffer for it; whether that is anything.
+    fn decode(&mut self, read: &[u8]) -> Result<bool, Http1Error> {
+        let mut data = self.scratch.body_buffer();
+        data.clear();
         let used = self.body.decode(read, &mut data)?;
         if used < read.len() {
             // More than was asked for: whose answer would it be?
             self.keeps = false;
         }
-        Ok(data.into())
+        Ok(!data.is_empty())
     }
 
     /// Reads the socket once and lets `look` see what came, which is nothing at the connection's end.
@@ -180,7 +183,7 @@ impl Http1 {
         look: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> Poll<Result<T, Http1Error>> {
         let scratch = self.scratch.clone();
-        let mut bytes = scratch.borrow_mut();
+        let mut bytes = scratch.read_buffer();
         let mut buffer = ReadBuf::new(&mut bytes);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         if !buffer.filled().is_empty() {

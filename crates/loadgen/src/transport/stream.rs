@@ -1,6 +1,6 @@
 //! What HTTP is spoken over: a socket, with or without TLS on it.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Ref, RefCell, RefMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -73,18 +73,30 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// The buffer that all connections of one thread read into; what was read is taken out at once.
+/// The buffers that all connections of one thread read through: what the socket gave, and what of it is the body.
 #[derive(Debug, Clone)]
 pub(crate) struct Scratch {
-    bytes: Rc<RefCell<Box<[u8]>>>,
+    read: Rc<RefCell<Box<[u8]>>>,
+    body: Rc<RefCell<Vec<u8>>>,
 }
 
 impl Scratch {
     pub fn new() -> Self {
-        Scratch { bytes: Rc::new(RefCell::new(vec![0; READ_BYTES].into_boxed_slice())) }
+        Scratch { read: Rc::new(RefCell::new(vec![0; READ_BYTES].into_boxed_slice())), body: Rc::default() }
     }
-    /// The buffer, which must not be held while anything is waited for.
-    pub fn borrow_mut(&self) -> RefMut<'_, [u8]> {
-        RefMut::map(self.bytes.borrow_mut(), |bytes| &mut **bytes)
+
+    /// The buffer for the socket, which must not be held while anything is waited for.
+    pub fn read_buffer(&self) -> RefMut<'_, [u8]> {
+        RefMut::map(self.read.borrow_mut(), |bytes| &mut **bytes)
+    }
+
+    /// The buffer for the body, which must not be held while anything is waited for.
+    pub fn body_buffer(&self) -> RefMut<'_, Vec<u8>> {
+        self.body.borrow_mut()
+    }
+
+    /// What was last put into the buffer for the body.
+    pub fn body(&self) -> Ref<'_, [u8]> {
+        Ref::map(self.body.borrow(), Vec::as_slice)
     }
 }
